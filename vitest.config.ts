@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises';
+import { defineConfig } from 'vitest/config';
+
+/** SQL migrations are imported as text, here and by the bundler. */
+const sqlAsText = {
+  name: 'sql-as-text',
+  enforce: 'pre' as const,
+  async load(id: string) {
+    return id.endsWith('.sql') ? `export default ${JSON.stringify(await readFile(id, 'utf8'))};` : undefined;
+  },
+};
+
+export default defineConfig({
+  plugins: [sqlAsText],
+  test: {
+    include: ['{shared,daemon,connector,relay,scripts,e2e}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    testTimeout: 30_000,
+    pool: 'forks',
+  },
+});
