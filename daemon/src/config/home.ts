@@ -1,0 +1,45 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+/** Where everything of one daemon lies. Folders are 0700, files that hold secrets 0600. */
+export interface DaemonHome {
+  /** `$FAIRLEAD_HOME`, shared with a connector and a relay on the same machine. */
+  readonly root: string;
+  /** `$FAIRLEAD_HOME/daemon`. */
+  readonly folder: string;
+  readonly config: string;
+  readonly ledger: string;
+  readonly artifacts: string;
+  readonly stores: string;
+  readonly workspaces: string;
+  readonly rootKey: string;
+  readonly operationalKey: string;
+  readonly certificate: string;
+  readonly endpoint: string;
+  readonly operatorToken: string;
+  readonly lock: string;
+}
+
+/** The layout below a root folder. Nothing is created. */
+export const daemonHome = (root: string): DaemonHome => {
+  const base = isAbsolute(root) ? root : resolve(root);
+  const folder = join(base, 'daemon');
+  return {
+    root: base,
+    folder,
+    config: join(folder, 'config.yaml'),
+    ledger: join(folder, 'ledger.db'),
+    artifacts: join(folder, 'artifacts'),
+    stores: join(folder, 'stores'),
+    workspaces: join(folder, 'workspaces'),
+    rootKey: join(folder, 'root.key'),
+    operationalKey: join(folder, 'operational.key'),
+    certificate: join(folder, 'certificate.json'),
+    endpoint: join(folder, 'endpoint.json'),
+    operatorToken: join(folder, 'operator.token'),
+    lock: join(folder, 'daemon.lock'),
+  };
+};
+
+/** The root that holds unless `--home` or `FAIRLEAD_HOME` names another. */
+export const defaultRoot = (): string => join(homedir(), '.fairlead');
