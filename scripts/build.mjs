@@ -1,0 +1,108 @@
+// Bundles the three programs and the scripts with rolldown: one folder each, commands as chunks that load when needed.
+// Skips what is built already. Files are written beside and renamed, and old chunks stay for an hour, because a
+// running program may still load one.
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const HOUR = 3_600_000;
+const say = (text) => process.stderr.write(`${text}\n`);
+
+/** Files below a folder that a bundle may be made of. */
+const sourcesOf = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return ['node_modules', 'dist'].includes(entry.name) ? [] : sourcesOf(path);
+    return /\.(ts|sql|mjs)$|^package\.json$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
+  });
+
+const target = (name, folders, inputs, executable) => ({ name, folders, inputs, executable, out: join(root, name, 'dist') });
+const TARGETS = [
+  target('daemon', ['shared', 'daemon'], ['daemon/src/main.ts'], true),
+  target('connector', ['shared', 'connector'], ['connector/src/main.ts'], true),
+  target('relay', ['shared', 'relay'], ['relay/src/main.ts'], true),
+  target('scripts', ['shared', 'daemon', 'e2e', 'scripts'], ['demo', 'stack', 'smoke', 'bench', 'bench/pipe', 'bench/ledger'].map((name) => `scripts/${name}.ts`), false),
+];
+
+const digestOf = ({ folders, inputs }) => {
+  const hash = createHash('sha256');
+  const files = [...folders.flatMap((folder) => sourcesOf(join(root, folder))), join(root, 'pnpm-lock.yaml'), fileURLToPath(import.meta.url)];
+  for (const file of files.sort()) hash.update(`\n${file.slice(root.length)}\n`).update(readFileSync(file));
+  return hash.update(inputs.join()).digest('hex');
+};
+
+const sqlAsText = {
+  name: 'sql-as-text',
+  load: (id) => (id.endsWith('.sql') ? { code: `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`, moduleType: 'js' } : undefined),
+};
+
+const writeFile = (path, code, executable) => {
+  mkdirSync(dirname(path), { recursive: true });
+  const beside = `${path}.${process.pid}.tmp`;
+  writeFileSync(beside, code);
+  if (executable) chmodSync(beside, 0o755);
+  renameSync(beside, path);
+};
+
+const removeOld = (folder, written) => {
+  for (const entry of readdirSync(folder)) {
+    const path = join(folder, entry);
+    if (!written.has(path) && entry !== 'stamp' && statSync(path).isFile() && Date.now() - statSync(path).mtimeMs > HOUR) rmSync(path, { force: true });
+  }
+};
+
+const build = async (rolldown, entry) => {
+  const { name, inputs, executable, out } = entry;
+  const bundle = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(inputs.map((file) => [basename(dirname(file)) === 'bench' ? `bench-${basename(file, '.ts')}` : basename(file, '.ts'), file])),
+    platform: 'node',
+    external: ['better-sqlite3'],
+    plugins: [sqlAsText],
+    logLevel: 'silent',
+    // What pino and others try to load only under a condition that never holds here.
+    resolve: { conditionNames: ['import', 'node', 'default'] },
+  });
+  const { output } = await bundle.generate({ format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', banner: executable ? (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : '') : '' });
+  await bundle.close();
+  const written = new Set();
+  for (const file of output) {
+    const path = join(out, file.fileName);
+    writeFile(path, file.type === 'chunk' ? file.code : file.source, executable && file.isEntry);
+    written.add(path);
+  }
+  removeOld(out, written);
+  return name;
+};
+
+/** Builds what changed. Answers false when something does not build. */
+const main = async () => {
+  const started = performance.now();
+  const wanted = process.argv.slice(2);
+  const due = [];
+  for (const entry of TARGETS) {
+    entry.inputs = entry.inputs.filter((file) => existsSync(join(root, file)));
+    if (entry.inputs.length === 0 || (wanted.length > 0 && !wanted.includes(entry.name))) continue;
+    entry.digest = digestOf(entry);
+    const file = join(entry.out, 'stamp');
+    if (!existsSync(file) || readFileSync(file, 'utf8') !== entry.digest) due.push(entry);
+  }
+  if (due.length === 0) return true;
+  const { rolldown } = await import('rolldown');
+  const results = await Promise.allSettled(due.map((entry) => build(rolldown, entry)));
+  let built = true;
+  for (const [at, result] of results.entries()) {
+    if (result.status === 'fulfilled') writeFile(join(due[at].out, 'stamp'), due[at].digest);
+    else {
+      built = false;
+      say(`fairlead: ${due[at].name} does not build\n${result.reason?.message ?? result.reason}`);
+    }
+  }
+  if (built) say(`fairlead: built ${due.map((entry) => entry.name).join(', ')} in ${Math.round(performance.now() - started)} ms`);
+  return built;
+};
+
+process.exitCode = (await main()) ? 0 : 1;
