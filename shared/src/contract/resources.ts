@@ -290,6 +290,7 @@ export const InstanceSummary = z.object({
   executors: z.array(z.string()),
   online: z.boolean(),
   last_seen_at: Time.nullable(),
+  path: z.string().optional().describe('Where the repository lies: told to the operator on the machine itself, never through a connector'),
 });
 export type InstanceSummary = z.infer<typeof InstanceSummary>;
 
