@@ -108,6 +108,7 @@ export const ERRORS = {
   connector_disabled: row(403, EXIT.infrastructure, 'The relay operator has disabled or revoked this connector', 'Ask the relay operator.'),
   session_replaced: row(409, EXIT.infrastructure, 'This identity runs elsewhere', 'Stop the other connector, then start this one again; never copy a connector home.'),
   delegation_invalid: row(403, EXIT.attention, 'The delegation does not prove the right to serve this instance', 'Share the instance again.'),
+  signature_invalid: row(403, EXIT.attention, 'A signature does not prove what it should', 'Get the signed document again from where it was made; it was altered, or signed with another key.'),
   instance_moved: row(409, EXIT.attention, 'A newer delegation serves this instance through another connector', 'Share it here again to move it back.'),
   enrollment_invalid: row(401, EXIT.infrastructure, 'The enrolment token is unknown, used or expired', 'Make a new one: fairlead-relay enrollment-token create.'),
   internal: row(500, EXIT.infrastructure, 'Something went wrong in Fairlead', 'The log of the part that answered has the details under the same request id.'),

@@ -1,0 +1,76 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { FairleadError } from '../contract/errors.ts';
+
+export type Database = Sqlite.Database;
+export type Statement = Sqlite.Statement;
+
+export interface Migration {
+  /** 1 for the first; numbers follow each other without a hole. */
+  readonly number: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/**
+ * Opens a database with the durability that the promises need: WAL, every commit on the disk, foreign keys on. The file is
+ * made readable by its owner alone.
+ * @throws FairleadError `disk_full`, `store_unwritable`
+ */
+export const openDatabase = (file: string, { readonly = false }: { readonly readonly?: boolean } = {}): Database => {
+  try {
+    if (file !== ':memory:' && !readonly) {
+      closeSync(openSync(file, 'a', 0o600));
+      chmodSync(file, 0o600);
+    }
+    const db = new Sqlite(file, { readonly, fileMustExist: readonly });
+    if (!readonly) {
+      db.pragma('journal_mode = WAL');
+      db.pragma('synchronous = FULL');
+    }
+    db.pragma('foreign_keys = ON');
+    db.pragma('busy_timeout = 5000');
+    return db;
+  } catch (error) {
+    throw asStorageError(error);
+  }
+};
+
+const versionOf = (db: Database): number => db.pragma('user_version', { simple: true }) as number;
+
+/**
+ * Brings a database up to the newest migration, one transaction each.
+ * @throws FairleadError `schema_newer` when a newer Fairlead wrote it; it is not touched then
+ */
+export const migrate = (db: Database, migrations: readonly Migration[]): void => {
+  migrations.forEach(({ number, name }, index) => {
+    if (number !== index + 1) throw new TypeError(`migration ${name} has number ${number}, expected ${index + 1}`);
+  });
+  const found = versionOf(db);
+  if (found > migrations.length) {
+    throw new FairleadError('schema_newer', { detail: `The database has schema ${found}; this Fairlead knows up to ${migrations.length}.` });
+  }
+  const apply = db.transaction((migration: Migration) => {
+    // Another process may have migrated while this one waited for the lock.
+    if (versionOf(db) >= migration.number) return;
+    db.exec(migration.sql);
+    db.pragma(`user_version = ${migration.number}`);
+  });
+  try {
+    for (const migration of migrations.slice(found)) apply.immediate(migration);
+  } catch (error) {
+    throw asStorageError(error);
+  }
+};
+
+const FULL = new Set(['SQLITE_FULL', 'ENOSPC', 'EDQUOT']);
+const UNWRITABLE = new Set(['EROFS', 'EACCES', 'EPERM', 'EIO']);
+
+/** A full disk and a store that cannot be written get their own codes; any other error comes back as it is. */
+export const asStorageError = (error: unknown): Error => {
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  if (FULL.has(code)) return new FairleadError('disk_full', { cause });
+  if (UNWRITABLE.has(code) || /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM)/.test(code)) return new FairleadError('store_unwritable', { detail: `The state cannot be written (${code}).`, cause });
+  return cause;
+};
