@@ -1,0 +1,29 @@
+import type { ErrorCode } from '@fairlead/shared/contract/errors';
+import type { Grant } from '@fairlead/shared/contract/resources';
+
+/** One shared instance as requests meet it: its grant, made quick to ask. */
+export interface ServedShare {
+  readonly instanceId: string;
+  readonly operations: ReadonlySet<string>;
+  /** null is every one. */
+  readonly executors: ReadonlySet<string> | null;
+  readonly validations: ReadonlySet<string> | null;
+  readonly acceptsDecisions: boolean;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
+  readonly revoked: boolean;
+  /** Why nothing is served although the share is there: the copy differs from what the daemon signed, or the proof does not hold. */
+  readonly distrust: ErrorCode | null;
+}
+
+/** The quick form of a grant. */
+export const servedShare = (instanceId: string, grant: Grant, distrust: ErrorCode | null): ServedShare => ({
+  instanceId,
+  operations: new Set(grant.operations),
+  executors: grant.executors && new Set(grant.executors),
+  validations: grant.validations && new Set(grant.validations),
+  acceptsDecisions: grant.accept_relay_decisions,
+  expiresAt: Date.parse(grant.expires_at),
+  revoked: grant.revoked_at !== null,
+  distrust,
+});
