@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { FairleadError } from '../contract/errors.ts';
 import { InstanceId } from '../contract/ids.ts';
-import { parseStrictJson } from '../contract/json.ts';
+import { canonicalJson, parseStrictJson } from '../contract/json.ts';
 import { PublicKey, type Delegation, type Envelope } from '../contract/operations/daemon-admin.ts';
 import { Time } from '../contract/resources.ts';
 import { instanceIdOf, openEnvelope, signEnvelope, type KeyPair } from './signature.ts';
@@ -74,4 +75,13 @@ export const verifyDelegation = (delegation: Delegation, { now }: { readonly now
   if (Date.parse(certificate.not_after) < now) throw invalid('The certificate of the daemon has expired.');
   if (Date.parse(document.not_after) < now) throw invalid('The delegation has expired.');
   return { ...document, certificate };
+};
+
+/**
+ * The digest that a delegation carries of its grant: SHA-256 over the canonical JSON of the whole resource but what changes later (what is
+ * spent, when it was revoked) and the digest itself. Members that this version does not know count too.
+ */
+export const grantDigest = (grant: Readonly<Record<string, unknown>>): string => {
+  const { digest: _digest, spent: _spent, revoked_at: _revokedAt, ...granted } = grant;
+  return `sha256:${createHash('sha256').update(canonicalJson(granted)).digest('hex')}`;
 };
