@@ -74,3 +74,26 @@ export const asStorageError = (error: unknown): Error => {
   if (UNWRITABLE.has(code) || /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM)/.test(code)) return new FairleadError('store_unwritable', { detail: `The state cannot be written (${code}).`, cause });
   return cause;
 };
+
+/**
+ * Takes the lock of a home, which dies with the process however it ends: an exclusive transaction on a database of its own.
+ * @param file path of the lock; made when it is not there
+ * @returns what gives the lock back
+ * @throws FairleadError `already_running` when another process holds it
+ */
+export const lockHome = (file: string): (() => void) => {
+  try {
+    closeSync(openSync(file, 'a', 0o600));
+    const db = new Sqlite(file, { timeout: 0 });
+    try {
+      db.exec('BEGIN EXCLUSIVE');
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    return () => void db.close();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') throw new FairleadError('already_running', { cause: error });
+    throw asStorageError(error);
+  }
+};
