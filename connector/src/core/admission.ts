@@ -18,8 +18,9 @@ const refuse = (code: 'grant_denied' | 'argv_not_allowed', field: string, detail
 };
 
 const checkGrant = (row: Operation, share: ServedShare, now: number): void => {
-  if (share.distrust) throw new FairleadError(share.distrust);
   if (share.revoked || now >= share.expiresAt) throw new FairleadError('grant_expired');
+  if (share.distrust) throw new FairleadError(share.distrust);
+  if (now >= share.provenUntil) throw new FairleadError('delegation_invalid', { detail: 'The delegation has ended and could not be renewed' });
   if (!share.operations.has(row.name)) {
     throw new FairleadError(row.effect === 'decide' ? 'authority_required' : 'grant_denied', { detail: `The owner did not share ${row.name}` });
   }

@@ -12,12 +12,21 @@ export interface ServedShare {
   /** Epoch milliseconds. */
   readonly expiresAt: number;
   readonly revoked: boolean;
+  /** How long the daemon's delegation proves the right to serve it, epoch milliseconds. */
+  readonly provenUntil: number;
   /** Why nothing is served although the share is there: the copy differs from what the daemon signed, or the proof does not hold. */
   readonly distrust: ErrorCode | null;
 }
 
+interface Judged {
+  readonly instanceId: string;
+  readonly grant: Grant;
+  readonly distrust: ErrorCode | null;
+  readonly provenUntil: number;
+}
+
 /** The quick form of a grant. */
-export const servedShare = (instanceId: string, grant: Grant, distrust: ErrorCode | null): ServedShare => ({
+export const servedShare = ({ instanceId, grant, distrust, provenUntil }: Judged): ServedShare => ({
   instanceId,
   operations: new Set(grant.operations),
   executors: grant.executors && new Set(grant.executors),
@@ -26,4 +35,5 @@ export const servedShare = (instanceId: string, grant: Grant, distrust: ErrorCod
   expiresAt: Date.parse(grant.expires_at),
   revoked: grant.revoked_at !== null,
   distrust,
+  provenUntil,
 });
