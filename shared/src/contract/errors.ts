@@ -110,6 +110,7 @@ export const ERRORS = {
   delegation_invalid: row(403, EXIT.attention, 'The delegation does not prove the right to serve this instance', 'Share the instance again.'),
   signature_invalid: row(403, EXIT.attention, 'A signature does not prove what it should', 'Get the signed document again from where it was made; it was altered, or signed with another key.'),
   instance_moved: row(409, EXIT.attention, 'A newer delegation serves this instance through another connector', 'Share it here again to move it back.'),
+  prefix_taken: row(409, EXIT.attention, 'Another instance holds this id prefix at the relay', 'Register the repository anew, so that it draws another id: fairlead remove, then fairlead add.'),
   enrollment_invalid: row(401, EXIT.infrastructure, 'The enrolment token is unknown, used or expired', 'Make a new one: fairlead-relay enrollment-token create.'),
   internal: row(500, EXIT.infrastructure, 'Something went wrong in Fairlead', 'The log of the part that answered has the details under the same request id.'),
 } as const satisfies Record<string, ErrorFacts>;
