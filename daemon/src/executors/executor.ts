@@ -19,7 +19,10 @@ export interface WorkPlace {
 export interface ExecutorOrder {
   readonly step_id: string;
   readonly attempt_id: string;
+  /** Normalised, without its patch. */
   readonly task: TaskSpec;
+  /** The bytes of the diff that the task brought. */
+  readonly patch: Uint8Array | undefined;
   readonly base_commit: string;
   readonly store: Store;
   /** There exactly when the executor needs one. */
