@@ -24,19 +24,29 @@ const TARGETS = [
   target('daemon', ['shared', 'daemon'], ['daemon/src/main.ts'], true),
   target('connector', ['shared', 'connector'], ['connector/src/main.ts'], true),
   target('relay', ['shared', 'relay'], ['relay/src/main.ts'], true),
-  target('scripts', ['shared', 'daemon', 'e2e', 'scripts'], ['demo', 'stack', 'smoke', 'bench', 'bench/pipe', 'bench/ledger'].map((name) => `scripts/${name}.ts`), false),
+  target(
+    'scripts',
+    ['shared', 'daemon', 'e2e', 'scripts'],
+    ['demo', 'stack', 'smoke', 'bench', 'bench/pipe', 'bench/ledger'].map((name) => `scripts/${name}.ts`),
+    false,
+  ),
 ];
 
 const digestOf = ({ folders, inputs }) => {
   const hash = createHash('sha256');
-  const files = [...folders.flatMap((folder) => sourcesOf(join(root, folder))), join(root, 'pnpm-lock.yaml'), fileURLToPath(import.meta.url)];
+  const files = [
+    ...folders.flatMap((folder) => sourcesOf(join(root, folder))),
+    join(root, 'pnpm-lock.yaml'),
+    fileURLToPath(import.meta.url),
+  ];
   for (const file of files.sort()) hash.update(`\n${file.slice(root.length)}\n`).update(readFileSync(file));
   return hash.update(inputs.join()).digest('hex');
 };
 
 const sqlAsText = {
   name: 'sql-as-text',
-  load: (id) => (id.endsWith('.sql') ? { code: `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`, moduleType: 'js' } : undefined),
+  load: (id) =>
+    id.endsWith('.sql') ? { code: `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`, moduleType: 'js' } : undefined,
 };
 
 const writeFile = (path, code, executable) => {
@@ -50,7 +60,8 @@ const writeFile = (path, code, executable) => {
 const removeOld = (folder, written) => {
   for (const entry of readdirSync(folder)) {
     const path = join(folder, entry);
-    if (!written.has(path) && entry !== 'stamp' && statSync(path).isFile() && Date.now() - statSync(path).mtimeMs > HOUR) rmSync(path, { force: true });
+    if (!written.has(path) && entry !== 'stamp' && statSync(path).isFile() && Date.now() - statSync(path).mtimeMs > HOUR)
+      rmSync(path, { force: true });
   }
 };
 
@@ -58,7 +69,9 @@ const build = async (rolldown, entry) => {
   const { name, inputs, executable, out } = entry;
   const bundle = await rolldown({
     cwd: root,
-    input: Object.fromEntries(inputs.map((file) => [basename(dirname(file)) === 'bench' ? `bench-${basename(file, '.ts')}` : basename(file, '.ts'), file])),
+    input: Object.fromEntries(
+      inputs.map((file) => [basename(dirname(file)) === 'bench' ? `bench-${basename(file, '.ts')}` : basename(file, '.ts'), file]),
+    ),
     platform: 'node',
     external: ['better-sqlite3'],
     plugins: [sqlAsText],
@@ -66,7 +79,12 @@ const build = async (rolldown, entry) => {
     // What pino and others try to load only under a condition that never holds here.
     resolve: { conditionNames: ['import', 'node', 'default'] },
   });
-  const { output } = await bundle.generate({ format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', banner: executable ? (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : '') : '' });
+  const { output } = await bundle.generate({
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name]-[hash].js',
+    banner: executable ? (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : '') : '',
+  });
   await bundle.close();
   const written = new Set();
   for (const file of output) {

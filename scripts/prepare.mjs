@@ -30,9 +30,11 @@ const onPath = (name) =>
 export const systemOf = (platform = process.platform, has = onPath) => {
   if (platform === 'darwin') return 'macos';
   if (platform !== 'linux') return 'other';
-  return { 'apt-get': 'debian', dnf: 'fedora', pacman: 'arch', apk: 'alpine', zypper: 'suse' }[
-    ['apt-get', 'dnf', 'pacman', 'apk', 'zypper'].find((name) => has(name)) ?? ''
-  ] ?? 'other';
+  return (
+    { 'apt-get': 'debian', dnf: 'fedora', pacman: 'arch', apk: 'alpine', zypper: 'suse' }[
+      ['apt-get', 'dnf', 'pacman', 'apk', 'zypper'].find((name) => has(name)) ?? ''
+    ] ?? 'other'
+  );
 };
 
 const INSTALL = {
@@ -81,7 +83,13 @@ const gitVersion = () => {
 };
 
 /** What is missing. The build tools are needed only where dependencies are still to be installed. */
-export const missingNeeds = ({ withBuildTools, nodeVersion = process.versions.node, git = gitVersion(), has = onPath, cxx = process.env.CXX }) => {
+export const missingNeeds = ({
+  withBuildTools,
+  nodeVersion = process.versions.node,
+  git = gitVersion(),
+  has = onPath,
+  cxx = process.env.CXX,
+}) => {
   const missing = [];
   if (!atLeast(nodeVersion, '20.19')) missing.push({ need: 'node', text: `Node >= 20.19 (this is ${nodeVersion})` });
   if (git === undefined) missing.push({ need: 'git', text: 'git >= 2.38' });
@@ -89,13 +97,19 @@ export const missingNeeds = ({ withBuildTools, nodeVersion = process.versions.no
   if (!withBuildTools) return missing;
   if (!has('python3')) missing.push({ need: 'python3', text: 'python3, to compile SQLite' });
   if (!has('make')) missing.push({ need: 'make', text: 'make, to compile SQLite' });
-  if (!cxx && !['c++', 'g++', 'clang++'].some((name) => has(name))) missing.push({ need: 'compiler', text: 'a C++ compiler, to compile SQLite' });
+  if (!cxx && !['c++', 'g++', 'clang++'].some((name) => has(name)))
+    missing.push({ need: 'compiler', text: 'a C++ compiler, to compile SQLite' });
   return missing;
 };
 
 const lockDigest = () => {
   const hash = createHash('sha256').update(`${process.versions.modules} ${process.platform} ${process.arch}`);
-  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', ...['shared', 'daemon', 'connector', 'relay', 'e2e', 'scripts'].map((part) => `${part}/package.json`)]) {
+  for (const file of [
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'package.json',
+    ...['shared', 'daemon', 'connector', 'relay', 'e2e', 'scripts'].map((part) => `${part}/package.json`),
+  ]) {
     hash.update(`\n${file}\n`).update(readFileSync(join(root, file)));
   }
   return hash.digest('hex');
@@ -133,10 +147,15 @@ const installDependencies = async (digest) => {
   rmSync(installedStamp, { force: true });
   const code = await run('npx', ['-y', 'pnpm@10.34.9', 'install', '--frozen-lockfile', '--reporter=append-only'], 'still installing');
   if (code !== 0) {
-    say('fairlead: the installation of dependencies failed; see above. Check the network and the registry, then run the same command again.');
+    say(
+      'fairlead: the installation of dependencies failed; see above. Check the network and the registry, then run the same command again.',
+    );
     return false;
   }
-  const probe = spawnSync(process.execPath, ['-e', "new (require('better-sqlite3'))(':memory:').close()"], { cwd: join(root, 'daemon'), encoding: 'utf8' });
+  const probe = spawnSync(process.execPath, ['-e', "new (require('better-sqlite3'))(':memory:').close()"], {
+    cwd: join(root, 'daemon'),
+    encoding: 'utf8',
+  });
   if (probe.status !== 0) {
     say(`fairlead: SQLite was installed but does not load; run: npx -y pnpm@10.34.9 rebuild better-sqlite3\n${probe.stderr}`);
     return false;
@@ -161,7 +180,9 @@ const prepareSandbox = async (system) => {
     if (onPath('bwrap')) return;
     stamp(sandboxStamp, String(Date.now()));
   }
-  say(`fairlead: no sandbox here (bubblewrap is missing). The demo runs its own throw-away instance unconfined and says so; tests say what they skip.\n  To cure: ${cure}`);
+  say(
+    `fairlead: no sandbox here (bubblewrap is missing). The demo runs its own throw-away instance unconfined and says so; tests say what they skip.\n  To cure: ${cure}`,
+  );
 };
 
 const main = async () => {

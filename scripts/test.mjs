@@ -42,7 +42,10 @@ const tests = async (args) => {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-test-'));
   const file = join(folder, 'report.json');
   try {
-    const { code } = await run(['vitest', 'run', '--reporter=default', '--reporter=./scripts/test-report.mjs', ...args], { env: { FAIRLEAD_TEST_REPORT: file }, show: true });
+    const { code } = await run(['vitest', 'run', '--reporter=default', '--reporter=./scripts/test-report.mjs', ...args], {
+      env: { FAIRLEAD_TEST_REPORT: file },
+      show: true,
+    });
     const report = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: 0, failed: 0, skipped: [], failures: [] };
     // A run that ends badly without a failed test (no test found, a worker that died) is a failure all the same.
     if (code !== 0 && report.failed === 0) report.failed = 1;
@@ -59,7 +62,8 @@ const main = async () => {
   const report = await tests(args);
   const broken = checked.filter(({ ok }) => !ok);
   const failed = report.failed + broken.length;
-  if (report.skipped.length > 0) say(`\nSkipped, because this machine lacks what they need:\n${report.skipped.map((line) => `  - ${line}`).join('\n')}`);
+  if (report.skipped.length > 0)
+    say(`\nSkipped, because this machine lacks what they need:\n${report.skipped.map((line) => `  - ${line}`).join('\n')}`);
   if (failed > 0) say(`\nFailed:\n${[...broken.map(({ name }) => name), ...report.failures].map((line) => `  - ${line}`).join('\n')}`);
   say(`\n${report.passed + checked.length - broken.length} passed, ${failed} failed, ${report.skipped.length} skipped`);
   return failed === 0 ? 0 : 1;
