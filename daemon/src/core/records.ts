@@ -104,12 +104,10 @@ export interface StepRecord {
   readonly ended_at: number | null;
 }
 
-/** The task of a step, kept apart so that reading a step stays cheap. The patch is an artifact file, named by its SHA-256. */
+/** The task of a step, normalised and whole, kept apart so that reading a step stays cheap. */
 export interface TaskRecord {
   readonly step_id: string;
-  /** Normalised, without `patch` and `patch_base64`. */
   readonly spec: TaskSpec;
-  readonly patch_sha256: string | null;
 }
 
 export interface AttemptRecord {

@@ -109,6 +109,7 @@ export const FenceFinding = z.object({
 export type FenceFinding = z.infer<typeof FenceFinding>;
 
 export const Integrated = z.object({ ref: z.string(), from: Commit, to: Commit, at: Time });
+export type Integrated = z.infer<typeof Integrated>;
 
 export const Change = z.object({
   id: ChangeId,
@@ -222,7 +223,8 @@ export const Event = z.object({
   authority: z.enum(AUTHORITIES),
   data: z.record(z.string(), z.unknown()),
   prev_hash: Digest,
-  hash: Digest.describe('SHA-256 over the previous hash and the canonical JSON of the event'),
+  hash: Digest.describe('SHA-256 over the previous hash, a line feed and the canonical JSON of the event'),
+  instance_hash: Digest.describe('The chain over every event of the instance: SHA-256 over the one before, a line feed and hash'),
 });
 export type Event = z.infer<typeof Event>;
 
