@@ -14,6 +14,7 @@ describe('the code rules', () => {
   });
 });
 
+const note = ['TO', 'DO'].join('');
 const lines = (count: number, line: string) => Array.from({ length: count }, () => line).join('\n');
 
 describe('the code rules can fail', () => {
@@ -23,7 +24,7 @@ describe('the code rules can fail', () => {
     [
       'a long factory',
       'daemon/src/core/step.ts',
-      `export const f = () => {\n${lines(100, 'const g = () => {\n  void 0;\n};')}\n};`,
+      `export const f = () => {\n${lines(30, `const g = () => {\n${lines(8, 'void 0;')}\n};`)}\n};`,
       /factory of 302 lines/,
     ],
     ['a drawer', 'daemon/src/core/utils.ts', 'export const x = 1;', /drawer/],
@@ -36,7 +37,7 @@ describe('the code rules can fail', () => {
     ['any', 'daemon/src/core/step.ts', 'export const x = (y: any) => y;', /step\.ts:1: uses any/],
     ['an enum', 'daemon/src/core/step.ts', 'enum A { B }', /enum/],
     ['a parameter property', 'daemon/src/core/step.ts', 'class A { constructor(private readonly b: string) {} }', /parameter property/],
-    ['a note to self', 'daemon/src/core/step.ts', `export const x = 1; // TO${'DO'}: more`, /step\.ts:1: has a/],
+    ['a note to self', 'daemon/src/core/step.ts', `export const x = 1; // ${note}: more`, /step\.ts:1: has a/],
   ])('%s', (_, path, text, fault) => {
     expect(tidyFaults([parseSource(path, text)]).join('\n')).toMatch(fault);
   });

@@ -6,6 +6,8 @@ const FUNCTION_LINES = 70;
 const FACTORY_LINES = 200;
 const KIT_FILES = 12;
 const DRAWERS = /^(utils?|helpers?|common|types|lib|index|misc|shared)$/;
+// Written so that this file does not break its own rule.
+const NOTES_TO_SELF = [/\bTO[D]O\b/, /\bFIX[M]E\b/, /\bXX[X]\b/];
 const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
 const isTest = (path: string): boolean => /\.(test|contract)\.ts$|\/test\/|^e2e\//.test(path);
@@ -68,10 +70,9 @@ const textFaults = ({ path, text }: SourceFile): string[] => {
   const faults: string[] = [];
   const lines = linesOf(text);
   if (lines > FILE_LINES) faults.push(`${path}: has ${lines} lines (${FILE_LINES} at most)`);
-  // Written apart, or this file would break its own rule.
-  for (const word of ['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X']) {
-    const at = text.search(new RegExp(`\\b${word}\\b`));
-    if (at >= 0) faults.push(`${path}:${lineAt(text, at)}: has a ${word}`);
+  for (const word of NOTES_TO_SELF) {
+    const at = text.search(word);
+    if (at >= 0) faults.push(`${path}:${lineAt(text, at)}: has a note to self`);
   }
   return faults;
 };
