@@ -24,7 +24,7 @@ const run = async (command: DeclaredCommand, order: ExecutorOrder, report: Execu
     argv: command.run,
     workspace: place.folder,
     out: place.out,
-    readable: [],
+    readable: place.readable,
     env: { FAIRLEAD_STEP: order.step_id, FAIRLEAD_ATTEMPT: order.attempt_id },
     timeout_ms: Math.min(order.time_left_ms, command.timeout_ms ?? order.time_left_ms),
     stdin: taskForCommand(order),

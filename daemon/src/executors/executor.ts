@@ -3,17 +3,10 @@ import type { Confinement, Outcome } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
 import type { Store } from '../git/store.ts';
 import type { Sandbox } from '../process/confined.ts';
+import type { Workspace } from '../workspaces/workspaces.ts';
 
 /** Why an attempt is being stopped. It is the `reason` of an order's signal. */
 export type StopReason = 'cancel' | 'timeout' | 'shutdown';
-
-/** A folder with the files of the base, for executors whose `needs` is `workspace`. */
-export interface WorkPlace {
-  /** Host path of the checkout, a plain folder. */
-  readonly folder: string;
-  /** Host path of the folder whose files become artifacts. */
-  readonly out: string;
-}
 
 /** All that an executor is given. It never sees the ledger, and chooses no state. */
 export interface ExecutorOrder {
@@ -26,7 +19,7 @@ export interface ExecutorOrder {
   readonly base_commit: string;
   readonly store: Store;
   /** There exactly when the executor needs one. */
-  readonly place: WorkPlace | undefined;
+  readonly place: Pick<Workspace, 'folder' | 'out' | 'readable'> | undefined;
   /** What confines code that the executor runs. There exactly when `runs_code` is true. */
   readonly sandbox: Sandbox | undefined;
   /** Until the step's limit, in ms. The runner aborts `signal` at that time; an executor may also pass it on. */

@@ -1,0 +1,68 @@
+import { BY_DAEMON } from '../core/records.ts';
+import type { ExecutorResult } from '../executors/executor.ts';
+import type { Workspace } from '../workspaces/workspaces.ts';
+import { sandboxFor } from './grounds.ts';
+import type { PreparedScope } from './scope.ts';
+
+/** The step was left as it is, because the daemon shuts down; the next start goes on with it. */
+export const LEFT = Symbol('left');
+
+const patchOf = async ({ deps, step }: PreparedScope): Promise<Buffer | undefined> => {
+  const sha256 = deps.ledger.read.task(step.id)?.patch_sha256;
+  return sha256 ? deps.artifacts.read(sha256) : undefined;
+};
+
+const perform = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<ExecutorResult> => {
+  const { deps, step, attempt, instance, executor, ground, signal, sink } = scope;
+  const task = deps.ledger.read.task(step.id);
+  if (!task) throw new Error(`The task of ${step.id} is missing`);
+  try {
+    return await executor.execute(
+      {
+        step_id: step.id,
+        attempt_id: attempt.id,
+        task: task.spec,
+        patch: await patchOf(scope),
+        base_commit: scope.base,
+        store: ground.store,
+        place: workspace,
+        sandbox: executor.runs_code ? sandboxFor(deps.confining, instance) : undefined,
+        time_left_ms: scope.effective.timeout_ms,
+        signal,
+      },
+      {
+        started: ({ pid, started }) => deps.ledger.record((tx) => tx.set.attempt(attempt.id, { pid, pid_started: started })),
+        output: (chunk, from) => sink.write(chunk, from),
+      },
+    );
+  } catch (error) {
+    // An executor's own fault is an outcome too: the step must end, and what happened stands in the log.
+    deps.log.error({ err: error, attempt: attempt.id }, 'executor failed');
+    return { outcome: 'crashed', reason: { code: 'executor_fault', message: error instanceof Error ? error.message : String(error) } };
+  }
+};
+
+/**
+ * Lets the executor work and records its outcome: the attempt ends, the step goes on to `collecting`.
+ * A shutdown leaves an executor that may be repeated where it is.
+ */
+export const execute = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<ExecutorResult | typeof LEFT> => {
+  const { deps, step, attempt, executor, signal } = scope;
+  let result = await perform(scope, workspace);
+  if (signal.aborted && signal.reason === 'shutdown' && result.outcome === 'cancelled') {
+    if (executor.replayable) return LEFT;
+    result = { ...result, outcome: 'crashed', reason: { code: 'daemon_stopped', message: 'The daemon was shut down while the executor worked' } };
+  }
+  const unconfirmed = result.stopped === 'unconfirmed';
+  const reason = unconfirmed ? { code: 'stop_unconfirmed', message: 'Something that the executor started may still run' } : (result.reason ?? null);
+  await deps.ledger.record((tx) => {
+    tx.move.attempt(
+      attempt.id,
+      result.outcome,
+      { reason, exit_code: result.exit_code ?? null, signal: result.signal ?? null, tree: result.tree ?? null },
+      { ...BY_DAEMON, data: { outcome: result.outcome, exit_code: result.exit_code ?? null } },
+    );
+    tx.move.step(step.id, 'executed', {}, BY_DAEMON);
+  });
+  return result;
+};
