@@ -1,0 +1,50 @@
+import { parseArgs } from 'node:util';
+import { raiseStack } from '@fairlead/e2e/rig/stack';
+
+const USAGE = `npm run -s stack -- [--json] [--repo PATH]... [--instances N] [--executor ID]
+
+Starts relay, daemon and connector on free loopback ports with state in a temporary folder, proves the path from planner
+to repository, prints where everything is, and stays until SIGTERM or Ctrl-C. Leaves nothing behind.
+`;
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    repo: { type: 'string', multiple: true },
+    instances: { type: 'string' },
+    executor: { type: 'string' },
+  },
+});
+
+const main = async (): Promise<void> => {
+  const stack = await raiseStack({
+    ...(values.repo && { repositories: values.repo }),
+    ...(values.instances !== undefined && { instances: Number(values.instances) }),
+    ...(values.executor !== undefined && { executor: values.executor }),
+    tell: (line) => process.stderr.write(`fairlead: ${line}\n`),
+  });
+  const about = {
+    relay_url: stack.relayUrl,
+    mcp_url: stack.mcpUrl,
+    planner_token: stack.plannerToken,
+    admin_token: stack.adminToken,
+    daemon_url: stack.daemonUrl,
+    daemon_token: stack.daemonToken,
+    instances: stack.instances,
+    home: stack.home,
+  };
+  const human = Object.entries(about).map(([name, value]) => `${name.padEnd(14)} ${typeof value === 'string' ? value : value.map(({ id, repo }) => `${id} ${repo}`).join('\n'.padEnd(16))}`);
+  process.stdout.write(values.json ? `${JSON.stringify(about)}\n` : `${human.join('\n')}\nStop with Ctrl-C.\n`);
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    for (const part of Object.values(stack.parts)) void part.ended.then(() => resolve(`${part.name} ended`));
+  });
+  const why = await stopped;
+  if (!why.startsWith('SIG')) process.stderr.write(`fairlead: ${why} by itself; stopping the rest\n`);
+  await stack.close();
+  process.exitCode = why.startsWith('SIG') ? 0 : 5;
+};
+
+if (values.help) process.stdout.write(USAGE);
+else await main();
