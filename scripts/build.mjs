@@ -65,9 +65,9 @@ const removeOld = (folder, written) => {
   }
 };
 
-const build = async (rolldown, entry) => {
+const bundle = async (rolldown, entry) => {
   const { name, inputs, executable, out } = entry;
-  const bundle = await rolldown({
+  const graph = await rolldown({
     cwd: root,
     input: Object.fromEntries(
       inputs.map((file) => [basename(dirname(file)) === 'bench' ? `bench-${basename(file, '.ts')}` : basename(file, '.ts'), file]),
@@ -79,13 +79,13 @@ const build = async (rolldown, entry) => {
     // What pino and others try to load only under a condition that never holds here.
     resolve: { conditionNames: ['import', 'node', 'default'] },
   });
-  const { output } = await bundle.generate({
+  const { output } = await graph.generate({
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
     banner: executable ? (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : '') : '',
   });
-  await bundle.close();
+  await graph.close();
   const written = new Set();
   for (const file of output) {
     const path = join(out, file.fileName);
@@ -96,10 +96,9 @@ const build = async (rolldown, entry) => {
   return name;
 };
 
-/** Builds what changed. Answers false when something does not build. */
-const main = async () => {
+/** Builds what changed, or what is named of it. Answers false when something does not build. */
+export const build = async (wanted = []) => {
   const started = performance.now();
-  const wanted = process.argv.slice(2);
   const due = [];
   for (const entry of TARGETS) {
     entry.inputs = entry.inputs.filter((file) => existsSync(join(root, file)));
@@ -110,7 +109,7 @@ const main = async () => {
   }
   if (due.length === 0) return true;
   const { rolldown } = await import('rolldown');
-  const results = await Promise.allSettled(due.map((entry) => build(rolldown, entry)));
+  const results = await Promise.allSettled(due.map((entry) => bundle(rolldown, entry)));
   let built = true;
   for (const [at, result] of results.entries()) {
     if (result.status === 'fulfilled') writeFile(join(due[at].out, 'stamp'), due[at].digest);
@@ -123,4 +122,4 @@ const main = async () => {
   return built;
 };
 
-process.exitCode = (await main()) ? 0 : 1;
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = (await build(process.argv.slice(2))) ? 0 : 1;

@@ -10,3 +10,4 @@ export function missingNeeds(machine: {
   has?: (name: string) => boolean;
   cxx?: string | undefined;
 }): { need: Need; text: string }[];
+export function prepare(): Promise<boolean>;

@@ -104,14 +104,7 @@ export const missingNeeds = ({
 
 const lockDigest = () => {
   const hash = createHash('sha256').update(`${process.versions.modules} ${process.platform} ${process.arch}`);
-  for (const file of [
-    'pnpm-lock.yaml',
-    'pnpm-workspace.yaml',
-    'package.json',
-    ...['shared', 'daemon', 'connector', 'relay', 'e2e', 'scripts'].map((part) => `${part}/package.json`),
-  ]) {
-    hash.update(`\n${file}\n`).update(readFileSync(join(root, file)));
-  }
+  for (const file of ['pnpm-lock.yaml', 'pnpm-workspace.yaml']) hash.update(`\n${file}\n`).update(readFileSync(join(root, file)));
   return hash.digest('hex');
 };
 
@@ -185,7 +178,8 @@ const prepareSandbox = async (system) => {
   );
 };
 
-const main = async () => {
+/** Makes the checkout ready. Answers whether it is. */
+export const prepare = async () => {
   const system = systemOf();
   const digest = lockDigest();
   const installed = readStamp(installedStamp) === digest;
@@ -196,11 +190,11 @@ const main = async () => {
     if (missing.some(({ need }) => need === 'node')) say(`To cure: ${NODE_CURE[system] ?? NODE_CURE.other}`);
     const rest = missing.map(({ need }) => need).filter((need) => need !== 'node');
     if (rest.length > 0) say(`To cure: ${cureFor(rest, system)}`);
-    return 1;
+    return false;
   }
-  if (!installed && !(await installDependencies(digest))) return 1;
+  if (!installed && !(await installDependencies(digest))) return false;
   await prepareSandbox(system);
-  return 0;
+  return true;
 };
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main();
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = (await prepare()) ? 0 : 1;

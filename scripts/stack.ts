@@ -17,10 +17,25 @@ const { values } = parseArgs({
   },
 });
 
+/** Settles at the first reason to stop. Under npm, the death of npm is one: a killed shell passes no signal on. */
+const reasonToStop = (): Promise<string> =>
+  new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => resolve(signal));
+    const parent = process.ppid;
+    if (process.env['npm_lifecycle_event'] !== undefined) setInterval(() => process.ppid !== parent && resolve('SIGHUP'), 500).unref();
+  });
+
+const count = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 50) throw new Error('--instances takes a number from 1 to 50');
+  return value;
+};
+
 const main = async (): Promise<void> => {
+  const asked = reasonToStop();
   const stack = await raiseStack({
     ...(values.repo && { repositories: values.repo }),
-    ...(values.instances !== undefined && { instances: Number(values.instances) }),
+    ...(values.instances !== undefined && { instances: count(values.instances) }),
     ...(values.executor !== undefined && { executor: values.executor }),
     tell: (line) => process.stderr.write(`fairlead: ${line}\n`),
   });
@@ -34,14 +49,14 @@ const main = async (): Promise<void> => {
     instances: stack.instances,
     home: stack.home,
   };
-  const human = Object.entries(about).map(([name, value]) => `${name.padEnd(14)} ${typeof value === 'string' ? value : value.map(({ id, repo }) => `${id} ${repo}`).join('\n'.padEnd(16))}`);
+  const human = Object.entries(about).map(
+    ([name, value]) =>
+      `${name.padEnd(14)} ${typeof value === 'string' ? value : value.map(({ id, repo }) => `${id} ${repo}`).join('\n'.padEnd(16))}`,
+  );
   process.stdout.write(values.json ? `${JSON.stringify(about)}\n` : `${human.join('\n')}\nStop with Ctrl-C.\n`);
-  const stopped = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-    for (const part of Object.values(stack.parts)) void part.ended.then(() => resolve(`${part.name} ended`));
-  });
-  const why = await stopped;
-  if (!why.startsWith('SIG')) process.stderr.write(`fairlead: ${why} by itself; stopping the rest\n`);
+  const died = Promise.race(Object.values(stack.parts).map(({ name, ended }) => ended.then(() => `${name} ended`)));
+  const why = await Promise.race([asked, died]);
+  process.stderr.write(why.startsWith('SIG') ? 'fairlead: stopping\n' : `fairlead: ${why} by itself; stopping the rest\n`);
   await stack.close();
   process.exitCode = why.startsWith('SIG') ? 0 : 5;
 };

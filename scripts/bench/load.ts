@@ -16,7 +16,9 @@ const get = (url: URL, agent: Agent, headers: Readonly<Record<string, string>>):
   new Promise((resolve, reject) => {
     const sent = request({ hostname: url.hostname, port: url.port, path: url.pathname, agent, headers }, (response) => {
       response.resume();
-      response.on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`${url.pathname} answered ${response.statusCode}`))));
+      response.on('end', () =>
+        response.statusCode === 200 ? resolve() : reject(new Error(`${url.pathname} answered ${response.statusCode}`)),
+      );
       response.on('error', reject);
     });
     sent.on('error', reject);

@@ -34,7 +34,10 @@ const relay = (): void => {
     socket = opened;
     opened.on('message', (data) => {
       const { id, body } = JSON.parse((data as Buffer).toString()) as { id: number; body: string };
-      waiting.get(id)?.writeHead(200, { ...HEADERS, 'content-length': Buffer.byteLength(body) }).end(body);
+      waiting
+        .get(id)
+        ?.writeHead(200, { ...HEADERS, 'content-length': Buffer.byteLength(body) })
+        .end(body);
       waiting.delete(id);
     });
   });
