@@ -12,7 +12,6 @@ export type StopReason = 'cancel' | 'timeout' | 'shutdown';
 export interface ExecutorOrder {
   readonly step_id: string;
   readonly attempt_id: string;
-  /** Normalised, without its patch. */
   readonly task: TaskSpec;
   /** The bytes of the diff that the task brought. */
   readonly patch: Uint8Array | undefined;

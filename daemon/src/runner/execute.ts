@@ -1,3 +1,4 @@
+import type { TaskSpec } from '@fairlead/shared/contract/task';
 import { BY_DAEMON } from '../core/records.ts';
 import type { ExecutorResult } from '../executors/executor.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
@@ -7,9 +8,10 @@ import type { PreparedScope } from './scope.ts';
 /** The step was left as it is, because the daemon shuts down; the next start goes on with it. */
 export const LEFT = Symbol('left');
 
-const patchOf = async ({ deps, step }: PreparedScope): Promise<Buffer | undefined> => {
-  const sha256 = deps.ledger.read.task(step.id)?.patch_sha256;
-  return sha256 ? deps.artifacts.read(sha256) : undefined;
+/** The bytes of the diff that a task brought, or undefined when it has none. */
+const patchOf = ({ patch, patch_base64 }: TaskSpec): Buffer | undefined => {
+  if (patch !== undefined) return Buffer.from(patch, 'utf8');
+  return patch_base64 === undefined ? undefined : Buffer.from(patch_base64, 'base64');
 };
 
 const perform = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<ExecutorResult> => {
@@ -22,7 +24,7 @@ const perform = async (scope: PreparedScope, workspace: Workspace | undefined): 
         step_id: step.id,
         attempt_id: attempt.id,
         task: task.spec,
-        patch: await patchOf(scope),
+        patch: patchOf(task.spec),
         base_commit: scope.base,
         store: ground.store,
         place: workspace,

@@ -1,0 +1,141 @@
+import { newResourceId } from '@fairlead/shared/contract/ids';
+import type { ChangedFile, FenceFinding } from '@fairlead/shared/contract/resources';
+import { BY_DAEMON } from '../core/records.ts';
+import { makeCommit } from '../git/commit.ts';
+import { readDifference, type DiffEntry, type Difference } from '../git/difference.ts';
+import { takeSnapshot, type SnapshotFinding } from '../git/snapshot.ts';
+import { ATTEMPTS } from '../git/store.ts';
+import { journalPoint } from '../ledger/journal.ts';
+import { judgeFence } from '../policy/fence.ts';
+import type { Workspace } from '../workspaces/workspaces.ts';
+import { artifactRow, collectOut, type NewArtifact } from './evidence.ts';
+import type { PreparedScope } from './scope.ts';
+
+/** What the executor left behind. */
+interface Work {
+  readonly tree: string;
+  readonly findings: readonly SnapshotFinding[];
+}
+
+const changedFile = ({ path, status, added, removed, old_mode, new_mode }: DiffEntry): ChangedFile => ({ path, status, added, removed, old_mode, new_mode });
+
+const failed = (rule: string, path: string, message: string): FenceFinding => ({ rule, severity: 'failed', path, message });
+
+/** The fence's findings on what was observed; those from before hashing and name collisions come along. */
+const findingsOf = (scope: PreparedScope, work: Work, difference: Difference): FenceFinding[] =>
+  judgeFence({
+    entries: difference.entries.map(({ old_id, new_id, link_target, ...entry }) => ({
+      ...entry,
+      old_object: old_id,
+      new_object: new_id,
+      ...(link_target !== null && { link_target }),
+    })),
+    numstat: difference.entries,
+    names: [],
+    earlier: [
+      ...work.findings.map(({ rule, path, message }) => failed(rule, path, message)),
+      ...difference.collisions.map((pair) => failed('name_collision', pair.path, `${pair.path} and ${pair.with} are one name on some systems`)),
+    ],
+    effective: scope.effective,
+  });
+
+/** The tree that the executor left: its own answer, or a snapshot of its workspace. Undefined when it left none. */
+const workOf = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<Work | undefined> => {
+  const { attempt, ground } = scope;
+  if (attempt.tree !== null) return { tree: attempt.tree, findings: [] };
+  if (!workspace) return undefined;
+  return takeSnapshot(ground.store, workspace.folder, workspace.index);
+};
+
+const makeSnapshotCommit = async (scope: PreparedScope, tree: string): Promise<string> => {
+  const { step, attempt, ground } = scope;
+  journalPoint('effect.snapshot:before');
+  const commit = await makeCommit(ground.store, {
+    tree,
+    parents: [scope.base],
+    title: step.title,
+    trailers: [
+      ['Fairlead-Step', step.id],
+      ['Fairlead-Attempt', attempt.id],
+    ],
+    at: attempt.started_at,
+    keep: `${ATTEMPTS}${attempt.id}`,
+  });
+  journalPoint('effect.snapshot:after');
+  return commit;
+};
+
+/** Reads the difference while its patch text streams, redacted, into a file of evidence. */
+const observe = async (scope: PreparedScope, tree: string) => {
+  const { artifacts, redactor } = scope.deps;
+  const masking = redactor.stream();
+  const file = await artifacts.begin();
+  try {
+    const difference = await readDifference(scope.ground.store, scope.base, tree, (chunk) => file.write(masking.push(chunk)));
+    await file.write(masking.end());
+    const [patch, names, numstat] = await Promise.all([file.finish(), artifacts.store(difference.names), artifacts.store(difference.numstat)]);
+    const { attempt } = scope;
+    const rows = {
+      patch: artifactRow(attempt, patch, { kind: 'patch', name: 'change.patch', media_type: 'text/x-diff', redactions: masking.count }),
+      names: artifactRow(attempt, names, { kind: 'names', name: 'names.raw', media_type: 'application/octet-stream' }),
+      numstat: artifactRow(attempt, numstat, { kind: 'numstat', name: 'numstat.raw', media_type: 'application/octet-stream' }),
+    };
+    return { difference, rows };
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+};
+
+const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
+  const output = await scope.sink.finish();
+  if (!output) return [];
+  return [artifactRow(scope.attempt, output, { kind: 'output', name: 'output.log', media_type: 'text/plain', redactions: output.redactions })];
+};
+
+/**
+ * Takes what the executor did as one snapshot commit on the base, with patch, names and numstat as artifacts, judges the fence, and
+ * records it all in one transaction. Done again after a crash it finds the same, for nothing of it was recorded before.
+ */
+export const collect = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
+  const { deps, step, attempt } = scope;
+  const work = await workOf(scope, workspace);
+  const others = [...(await outputRow(scope)), ...(workspace ? await collectOut(attempt, workspace.out, deps) : [])];
+  const observed = work && (await observe(scope, work.tree));
+  const empty = !observed || (observed.difference.entries.length === 0 && work.findings.length === 0);
+  if (!observed || empty) {
+    await deps.ledger.record((tx) => {
+      for (const row of others) tx.add.artifact(row, BY_DAEMON);
+      tx.move.step(step.id, 'collected', {}, { ...BY_DAEMON, data: { changed_files: 0 } });
+    });
+    return;
+  }
+  const { difference, rows } = observed;
+  const snapshot = await makeSnapshotCommit(scope, work.tree);
+  const findings = findingsOf(scope, work, difference);
+  await deps.ledger.record((tx) => {
+    for (const row of [...Object.values(rows), ...others]) tx.add.artifact(row, BY_DAEMON);
+    tx.set.attempt(attempt.id, { tree: work.tree });
+    const change = tx.add.change(
+      {
+        id: newResourceId('chg', step.instance_id),
+        step_id: step.id,
+        attempt_id: attempt.id,
+        run_id: step.run_id,
+        instance_id: step.instance_id,
+        base_commit: scope.base,
+        snapshot_commit: snapshot,
+        tree: work.tree,
+        digest: difference.digest,
+        files: difference.entries.map(changedFile),
+        added: difference.added,
+        removed: difference.removed,
+        findings,
+        patch_artifact_id: rows.patch.id,
+        reason: null,
+      },
+      { ...BY_DAEMON, data: { digest: difference.digest, files: difference.entries.length } },
+    );
+    tx.move.step(step.id, 'collected', {}, { ...BY_DAEMON, data: { change_id: change.id, changed_files: difference.entries.length } });
+  });
+};
