@@ -91,6 +91,7 @@ export const greetConnector = async (
     const failure = inbox.failure();
     if (failure) throw failure;
     await options.accept?.(greeted);
+    transport.trust();
     transport.sendText(encodeFrame(makeWelcome(challenge, frame, options.relayKey, greeted.sessionId)));
     return greeted;
   } catch (error) {

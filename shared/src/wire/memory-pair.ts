@@ -49,6 +49,7 @@ class Half {
     },
     close: (code, reason) => half.close({ code, reason }),
     destroy: () => half.cut(),
+    trust: () => {},
   }))(this);
 
   send(data: Buffer, binary: boolean): void {
@@ -63,7 +64,10 @@ class Half {
 
   receive(handler: ((data: Buffer, binary: boolean) => void) | undefined): void {
     this.#handler = handler;
-    while (this.#handler && this.#waiting.length > 0) this.#deliver(this.#waiting.shift()!);
+    while (this.#handler && this.#waiting.length > 0) {
+      const { data, binary } = this.#waiting.shift()!;
+      this.#handler(data, binary);
+    }
   }
 
   onEnd(handler: (end: TransportEnd) => void): void {

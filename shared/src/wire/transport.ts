@@ -28,12 +28,16 @@ export interface Transport {
   close(code: number, reason: string): void;
   /** Ends it now. */
   destroy(): void;
+  /** The peer has proved who it is: lifts the limit on what a stranger may send. */
+  trust(): void;
 }
 
-/** Above this many buffered bytes a writer waits for `onDrain`. */
-export const HIGH_WATER = 1024 * 1024;
+/** Above this many buffered bytes a writer waits for `onDrain`. Little, because a small answer waits behind what is buffered. */
+export const HIGH_WATER = 512 * 1024;
 /** `onDrain` is called when no more than this is buffered. */
-export const LOW_WATER = 256 * 1024;
+export const LOW_WATER = 128 * 1024;
+/** What a peer may send before it has proved who it is, in bytes. */
+export const STRANGER_BYTES = 16 * 1024;
 
 /** Close codes of the wire. The private ones tell a connector whether coming back makes sense. */
 export const CLOSE = {
