@@ -1,0 +1,52 @@
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import { InstanceId } from '@fairlead/shared/contract/ids';
+import { Principal } from '@fairlead/shared/contract/resources';
+import { bearerOf } from '@fairlead/shared/kit/http-server';
+import { hashSecret } from '@fairlead/shared/kit/secret';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Asker } from '../commands/command.ts';
+import type { Reads } from '../ledger/ledger.ts';
+
+/** Who presented a credential. What is remote follows from the credential alone, never from a header. */
+export type Caller =
+  | { readonly kind: 'operator'; readonly asker: Asker }
+  | { readonly kind: 'connector'; readonly connector_key: string; readonly instance_id: string | undefined; readonly principal: Principal | undefined };
+
+const OPERATOR: Asker = { principal: { id: 'operator', name: 'operator' }, authority: 'local', remote: false };
+
+const refuse = (field: string, rule: string): never => {
+  throw new FairleadError('invalid_input', { field, rule, detail: `${field} ${rule}` });
+};
+
+/** The principal that the relay asserts, as the connector hands it on. */
+const principalOf = (header: string | string[] | undefined): Principal | undefined => {
+  if (header === undefined) return undefined;
+  if (typeof header !== 'string' || header.length > 4096) return refuse('Fairlead-Principal', 'must come once');
+  try {
+    return Principal.strict().parse(JSON.parse(Buffer.from(header, 'base64url').toString('utf8')));
+  } catch {
+    return refuse('Fairlead-Principal', 'must be base64url of JSON with id and name');
+  }
+};
+
+const instanceOf = (header: string | string[] | undefined): string | undefined => {
+  if (header === undefined) return undefined;
+  return InstanceId.safeParse(header).data ?? refuse('Fairlead-Instance', 'must be an instance id');
+};
+
+/**
+ * Finds out who asks.
+ * @throws FairleadError `unauthenticated`, the same for a missing, a malformed, an unknown and a revoked token
+ */
+export const authenticate = (headers: IncomingHttpHeaders, read: Pick<Reads, 'credential'>): Caller => {
+  const credential = read.credential(hashSecret(bearerOf(headers)));
+  if (!credential) throw new FairleadError('unauthenticated');
+  if (credential.kind === 'operator') return { kind: 'operator', asker: OPERATOR };
+  if (credential.connector_key === null) throw new FairleadError('unauthenticated');
+  return {
+    kind: 'connector',
+    connector_key: credential.connector_key,
+    instance_id: instanceOf(headers['fairlead-instance']),
+    principal: principalOf(headers['fairlead-principal']),
+  };
+};
