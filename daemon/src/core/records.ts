@@ -238,11 +238,12 @@ export interface GrantRecord {
   readonly digest: string;
 }
 
-/** A credential is kept as the hash of its secret. A connector's is bound to its key, and through that to its grants. */
+/** A credential is kept as the hash of its secret. A connector's is bound to its key, and ends with the grant that it was made for. */
 export interface CredentialRecord {
   readonly hash: string;
   readonly kind: 'operator' | 'connector';
   readonly connector_key: string | null;
+  readonly grant_id: string | null;
   readonly created_at: number;
   readonly revoked_at: number | null;
 }

@@ -1,0 +1,67 @@
+import type { Database } from '@fairlead/shared/kit/sqlite';
+import { canonicalJson } from '@fairlead/shared/contract/json';
+import type { EventType } from '@fairlead/shared/contract/resources';
+import type { EventRecord } from '../core/records.ts';
+import { GENESIS, chainName, eventHash, instanceHash } from './chain.ts';
+import type { About } from './ledger.ts';
+
+/** Whose line of history it is. */
+export interface Subject {
+  readonly instance_id: string;
+  readonly run_id?: string | null;
+  readonly step_id?: string | null;
+}
+
+/** Appends a line of history to the chains that it belongs to. */
+export type Append = (type: EventType, subject: Subject, about: About, data?: Readonly<Record<string, unknown>>) => EventRecord;
+
+interface Head {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/**
+ * Makes the one function that writes history.
+ * @param at the time of the transaction in epoch ms
+ * @param written takes each line for the listeners
+ */
+export const createAppend = (db: Database, at: () => number, written: (event: EventRecord) => void): Append => {
+  const headOf = db.prepare('select seq, hash from heads where chain = ?');
+  const setHead = db.prepare('insert into heads (chain, seq, hash) values (?, ?, ?) on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash');
+  const insert = db.prepare(
+    `insert into events (instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const head = (chain: string): Head => (headOf.get(chain) as Head | undefined) ?? { seq: 0, hash: GENESIS };
+
+  return (type, subject, about, data) => {
+    const { instance_id } = subject;
+    const run_id = subject.run_id ?? null;
+    const wholeChain = chainName.instance(instance_id);
+    const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
+    const whole = head(wholeChain);
+    const before = head(chain);
+    const body = {
+      instance_id,
+      instance_seq: whole.seq + 1,
+      run_id,
+      run_seq: run_id === null ? null : before.seq + 1,
+      step_id: subject.step_id ?? null,
+      type,
+      at: at(),
+      principal: about.principal,
+      authority: about.authority,
+      data: { ...data, ...about.data, ...(about.grant_digest !== undefined && { grant_digest: about.grant_digest }) },
+    };
+    const hash = eventHash(before.hash, body);
+    const event: EventRecord = { ...body, prev_hash: before.hash, hash, instance_hash: instanceHash(whole.hash, hash) };
+    insert.run(
+      event.instance_id, event.instance_seq, event.run_id, event.run_seq, event.step_id, event.type, event.at, JSON.stringify(event.principal),
+      event.authority, canonicalJson(event.data), event.prev_hash, event.hash, event.instance_hash,
+    );
+    setHead.run(wholeChain, event.instance_seq, event.instance_hash);
+    setHead.run(chain, before.seq + 1, hash);
+    written(event);
+    return event;
+  };
+};

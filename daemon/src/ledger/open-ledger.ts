@@ -1,0 +1,79 @@
+import { migrate, openDatabase } from '@fairlead/shared/kit/sqlite';
+import { randomUnit, type Clock } from '@fairlead/shared/kit/clock';
+import type { Database } from '@fairlead/shared/kit/sqlite';
+import type { EventRecord } from '../core/records.ts';
+import { verifyChains } from './chain.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { journalCommit } from './journal.ts';
+import type { Ledger } from './ledger.ts';
+import spine from './migrations/0001-spine.sql';
+import { createReads } from './reads.ts';
+import { openTables } from './tables.ts';
+import { createTransaction } from './transaction.ts';
+
+const MIGRATIONS = [{ number: 1, name: 'spine', sql: spine }] as const;
+
+/** The epoch that this ledger drew when it was made. */
+const epochOf = (db: Database): string => {
+  const fresh = Array.from({ length: 8 }, () => Math.floor(randomUnit() * 36).toString(36)).join('');
+  db.prepare("insert into settings (name, value) values ('epoch', ?) on conflict (name) do nothing").run(fresh);
+  return db.prepare("select value from settings where name = 'epoch'").pluck().get() as string;
+};
+
+const verifier = (db: Database, tables: ReturnType<typeof openTables>): Ledger['verify'] => {
+  const lines = db.prepare('select * from events where instance_id = ? order by instance_seq, position');
+  const heads = db.prepare("select chain, seq, hash from heads where chain in ('i:' || @id, 'o:' || @id) or chain in (select 'r:' || id from runs where instance_id = @id)");
+  const runs = db.prepare('select id from runs where instance_id = ?').pluck();
+  return (id) => {
+    const recorded = new Map((heads.all({ id }) as { chain: string; seq: number; hash: string }[]).map(({ chain, seq, hash }) => [chain, { seq, hash }]));
+    const events = function* (): Generator<EventRecord> {
+      for (const row of lines.iterate(id)) yield tables.events.decode(row);
+    };
+    return verifyChains(id, events(), recorded, runs.all(id) as string[]);
+  };
+};
+
+/**
+ * Opens the ledger, and makes it where there is none.
+ * @throws FairleadError `schema_newer`, `disk_full`, `store_unwritable`
+ */
+export const openLedger = ({ file, clock }: { readonly file: string; readonly clock: Clock }): Ledger => {
+  const db = openDatabase(file);
+  migrate(db, MIGRATIONS);
+  const tables = openTables(db);
+  const read = createReads(db, tables);
+  const listeners = new Set<(events: readonly EventRecord[]) => void>();
+  let now = clock.now();
+  let written: EventRecord[] = [];
+  const { tx, idempotency } = createTransaction(db, tables, read, () => now, (event) => void written.push(event));
+
+  const publish = (): void => {
+    const events = written;
+    written = [];
+    if (events.length > 0) for (const listener of listeners) listener(events);
+  };
+  const group = createGroupCommit(db, {
+    begin: () => void (now = clock.now()),
+    mark: () => written.length,
+    undo: (mark) => void (written.length = mark),
+    committing: () => journalCommit(written, 'before'),
+    committed: () => journalCommit(written, 'after'),
+    publish,
+    failed: () => void (written = []),
+  });
+  return {
+    epoch: epochOf(db),
+    read,
+    record: (work) => group.submit(() => work(tx)),
+    onCommit(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    answered: (scope) => idempotency.answered(scope),
+    verify: verifier(db, tables),
+    close: async () => {
+      group.close();
+      db.close();
+    },
+  };
+};

@@ -1,0 +1,132 @@
+import type { Database } from '@fairlead/shared/kit/sqlite';
+import { prefixOf } from '@fairlead/shared/contract/ids';
+import type { StepState } from '@fairlead/shared/contract/states';
+import type { ChangeRecord, EventRecord, InstanceRecord, StepRecord } from '../core/records.ts';
+import type { EffectivePolicy } from '../policy/effective.ts';
+import { GENESIS, chainName } from './chain.ts';
+import type { Reads } from './ledger.ts';
+import type { Tables } from './tables.ts';
+
+const shown = ({ prefix: _prefix, ...instance }: InstanceRecord & { readonly prefix: string }): InstanceRecord => instance;
+/** SQL that lets a condition fall away when its parameter is null. */
+const maybe = (column: string, parameter = column) => `(@${parameter} is null or ${column} = @${parameter})`;
+const nullable = <T>(value: T | undefined): T | null => value ?? null;
+
+const instanceReads = (db: Database, tables: Tables) => {
+  const registered = tables.instances.select('where removed_at is null order by added_at, id');
+  const everyInstance = tables.instances.select('order by added_at, id');
+  const byRepository = tables.instances.select('where repository = @path and removed_at is null');
+  const prefix = db.prepare('select 1 from instances where prefix = ?').pluck();
+  const grants = tables.grants.select(`where ${maybe('instance_id')} order by sequence desc`);
+  const grantFor = tables.grants.select('where connector_key = @connector_key and instance_id = @instance_id order by sequence desc limit 1');
+  return {
+    instance: (id) => {
+      const found = tables.instances.get(id);
+      return found && shown(found);
+    },
+    instances: (options) => (options?.removed ? everyInstance() : registered()).map(shown),
+    instanceByRepository: (path) => byRepository({ path }).map(shown)[0],
+    prefixTaken: (id) => prefix.get(id.startsWith('ins_') ? prefixOf(id) : id) === 1,
+    grant: (id) => tables.grants.get(id),
+    grants: (instanceId) => grants({ instance_id: nullable(instanceId) }),
+    grantFor: (of) => grantFor(of)[0],
+    credential: (hash) => {
+      const found = tables.credentials.get(hash);
+      return found?.revoked_at === null ? found : undefined;
+    },
+  } satisfies Partial<Reads>;
+};
+
+const stepReads = (db: Database, tables: Tables) => {
+  const runs = tables.runs.select(`where instance_id = @instance_id and ${maybe('state')} and (@after is null or id < @after) order by id desc limit @limit`);
+  const counts = db.prepare('select state, count(*) as count from steps where run_id = ? group by state');
+  const steps = tables.steps.select(
+    `where run_id = @run_id and number > coalesce((select number from steps where id = @after and run_id = @run_id), 0) order by number limit @limit`,
+  );
+  const inState = tables.steps.select('where ended_at is null and state = @state order by queue_order');
+  const inEndState = tables.steps.select('where state = @state order by queue_order');
+  const queued = db.prepare("select id from steps where state = 'queued' order by queue_order limit ?").pluck();
+  const queueLength = db.prepare("select count(*) from steps where state = 'queued'").pluck();
+  const position = db.prepare("select count(*) from steps where state = 'queued' and queue_order <= ?").pluck();
+  const attempts = tables.attempts.select('where step_id = @step_id order by number');
+  const activeAttempts = tables.attempts.select("where state = 'active' order by id");
+  const policy = db.prepare('select body from policies where digest = ?').pluck();
+  const open: ReadonlySet<StepState> = new Set(['queued', 'preparing', 'running', 'collecting', 'validating', 'needs_approval', 'waiting_quota']);
+  return {
+    run: (id) => tables.runs.get(id),
+    runs: ({ instance_id, state, after, limit }) => runs({ instance_id, state: nullable(state), after: nullable(after), limit }),
+    stepCounts: (runId) =>
+      Object.fromEntries((counts.all(runId) as { state: StepState; count: number }[]).map(({ state, count }) => [state, count])),
+    step: (id) => tables.steps.get(id),
+    steps: ({ run_id, after, limit }) => steps({ run_id, after: nullable(after), limit }),
+    stepsIn: (states) =>
+      states
+        .flatMap((state) => (open.has(state) ? inState : inEndState)({ state }))
+        .sort((a: StepRecord, b: StepRecord) => a.queue_order - b.queue_order),
+    queued: (limit = -1) => queued.all(limit) as string[],
+    queueLength: () => queueLength.get() as number,
+    position: (step) => (step.state === 'queued' ? (position.get(step.queue_order) as number) : null),
+    task: (stepId) => tables.tasks.get(stepId),
+    attempt: (id) => tables.attempts.get(id),
+    attempts: (stepId) => attempts({ step_id: stepId }),
+    activeAttempts: () => activeAttempts(),
+    policy: (digest) => {
+      const body = policy.get(digest) as string | undefined;
+      return body === undefined ? undefined : (JSON.parse(body) as EffectivePolicy);
+    },
+  } satisfies Partial<Reads>;
+};
+
+const evidenceReads = (db: Database, tables: Tables) => {
+  const changes = tables.changes.select('where step_id = @step_id order by id');
+  const changesIn = tables.changes.select('where state = @state order by id');
+  const validations = tables.validations.select(`where step_id = @step_id and ${maybe('attempt_id')} order by id`);
+  const gates = tables.gates.select(
+    `where instance_id = @instance_id and ${maybe('state')} and ${maybe('run_id')} and ${maybe('step_id')} and (@after is null or id < @after) order by id desc limit @limit`,
+  );
+  const expired = tables.gates.select("where state = 'pending' and expires_at <= @now order by expires_at");
+  const artifacts = tables.artifacts.select(`where step_id = @step_id and ${maybe('attempt_id')} order by id`);
+  const artifactBytes = db.prepare('select coalesce(sum(size), 0) from (select distinct sha256, size from artifacts)').pluck();
+  const effects = tables.effects.select(`where ${maybe('state')} and ${maybe('change_id')} order by id`);
+  return {
+    change: (id) => tables.changes.get(id),
+    changes: (stepId) => changes({ step_id: stepId }),
+    changesIn: (states) => states.flatMap((state): ChangeRecord[] => changesIn({ state })),
+    validation: (id) => tables.validations.get(id),
+    validations: ({ step_id, attempt_id }) => validations({ step_id, attempt_id: nullable(attempt_id) }),
+    gate: (id) => tables.gates.get(id),
+    gates: ({ instance_id, state, run_id, step_id, after, limit }) =>
+      gates({ instance_id, state: nullable(state), run_id: nullable(run_id), step_id: nullable(step_id), after: nullable(after), limit }),
+    expiredGates: (now) => expired({ now }),
+    artifact: (id) => tables.artifacts.get(id),
+    artifacts: ({ step_id, attempt_id }) => artifacts({ step_id, attempt_id: nullable(attempt_id) }),
+    artifactBytes: () => artifactBytes.get() as number,
+    gitEffects: ({ state, change_id }) => effects({ state: nullable(state), change_id: nullable(change_id) }),
+  } satisfies Partial<Reads>;
+};
+
+const historyReads = (db: Database, tables: Tables) => {
+  // One statement for each way of asking, so that each can use its index.
+  const ofInstance = tables.events.select('where instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
+  const ofRun = tables.events.select('where run_id = @run_id and instance_id = @instance_id and instance_seq > @after order by run_seq limit @limit');
+  const ofStep = tables.events.select('where step_id = @step_id and instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
+  const head = db.prepare('select seq, hash from heads where chain = ?');
+  const setting = db.prepare('select value from settings where name = ?').pluck();
+  return {
+    events: ({ instance_id, after, limit, run_id, step_id }): EventRecord[] => {
+      if (step_id !== undefined) return ofStep({ instance_id, after, limit, step_id }).filter((event) => run_id === undefined || event.run_id === run_id);
+      return run_id === undefined ? ofInstance({ instance_id, after, limit }) : ofRun({ instance_id, after, limit, run_id });
+    },
+    head: (instanceId) => (head.get(chainName.instance(instanceId)) as { seq: number; hash: string } | undefined) ?? { seq: 0, hash: GENESIS },
+    halted: () => setting.get('halted') === '1',
+    size: () => (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number),
+  } satisfies Partial<Reads>;
+};
+
+/** Every read of the ledger, as prepared statements over one connection. */
+export const createReads = (db: Database, tables: Tables): Reads => ({
+  ...instanceReads(db, tables),
+  ...stepReads(db, tables),
+  ...evidenceReads(db, tables),
+  ...historyReads(db, tables),
+});
