@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { raiseStack } from '@fairlead/e2e/rig/stack';
+import { readFlags } from './flags.ts';
 
 const USAGE = `npm run -s stack -- [--json] [--repo PATH]... [--instances N] [--executor ID]
 
@@ -7,14 +7,11 @@ Starts relay, daemon and connector on free loopback ports with state in a tempor
 to repository, prints where everything is, and stays until SIGTERM or Ctrl-C. Leaves nothing behind.
 `;
 
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-    repo: { type: 'string', multiple: true },
-    instances: { type: 'string' },
-    executor: { type: 'string' },
-  },
+const { values } = readFlags(USAGE, {
+  json: { type: 'boolean', default: false },
+  repo: { type: 'string', multiple: true },
+  instances: { type: 'string' },
+  executor: { type: 'string' },
 });
 
 /** Settles at the first reason to stop. Under npm, the death of npm is one: a killed shell passes no signal on. */
@@ -61,5 +58,4 @@ const main = async (): Promise<void> => {
   process.exitCode = why.startsWith('SIG') ? 0 : 5;
 };
 
-if (values.help) process.stdout.write(USAGE);
-else await main();
+await main();

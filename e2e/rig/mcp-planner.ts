@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { FairleadError, Problem } from '@fairlead/shared/contract/errors';
-import { OPERATIONS, type OutputOf, type RemoteName } from '@fairlead/shared/contract/operations/table';
+import { OPERATIONS, type CallOf, type OutputOf, type RemoteName } from '@fairlead/shared/contract/operations/table';
 import type { Planner } from './planner.ts';
 
 export interface McpPlanner extends Planner {
@@ -26,15 +26,27 @@ const problemOf = (answer: ToolAnswer): FairleadError => {
 /** A planner that speaks MCP to the relay, with the official client. */
 export const mcpPlanner = async (mcpUrl: string, token: string): Promise<McpPlanner> => {
   const client = new Client({ name: 'fairlead-rig', version: '1.0.0' });
-  await client.connect(new StreamableHTTPClientTransport(new URL(mcpUrl), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(mcpUrl), { requestInit: { headers: { authorization: `Bearer ${token}` } } }),
+  );
+  const call = async <N extends RemoteName>(name: N, input: CallOf<N>, key: string = randomUUID()): Promise<OutputOf<N>> => {
+    const args = OPERATIONS[name].effect === 'read' ? { ...input } : { ...input, idempotency_key: key };
+    const answer = (await client.callTool({ name, arguments: args }, { timeout: 60_000 })) as ToolAnswer;
+    if (answer.isError) throw problemOf(answer);
+    return answer.structuredContent as OutputOf<N>;
+  };
   return {
     way: 'mcp',
     client,
-    async call<N extends RemoteName>(name: N, input: object, key: string = randomUUID()) {
-      const args = OPERATIONS[name].effect === 'read' ? { ...input } : { ...input, idempotency_key: key };
-      const answer = (await client.callTool({ name, arguments: args }, { timeout: 60_000 })) as ToolAnswer;
-      if (answer.isError) throw problemOf(answer);
-      return answer.structuredContent as OutputOf<N>;
+    call,
+    async content(artifactId) {
+      const chunks: Buffer[] = [];
+      for (let offset: number | null = 0; offset !== null;) {
+        const page: OutputOf<'get_artifact_content'> = await call('get_artifact_content', { artifact_id: artifactId, offset });
+        chunks.push(Buffer.from(page.content, page.encoding === 'base64' ? 'base64' : 'utf8'));
+        offset = page.next_offset;
+      }
+      return Buffer.concat(chunks);
     },
     close: () => client.close(),
   };

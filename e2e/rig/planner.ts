@@ -10,11 +10,14 @@ export interface Planner {
   readonly way: 'http' | 'mcp';
   /** @throws FairleadError with the code that was answered */
   call<N extends RemoteName>(name: N, input: CallOf<N>, key?: string): Promise<OutputOf<N>>;
+  /** The bytes of an artifact. */
+  content(artifactId: string): Promise<Buffer>;
   close(): Promise<void>;
 }
 
 /** A client for one part, with a token of its own. */
-export const clientFor = (url: string, prefix: '/api/v1' | '/api/v2', token: string): Client => createClient({ url, prefix, token, transport: nodeTransport() });
+export const clientFor = (url: string, prefix: '/api/v1' | '/api/v2', token: string): Client =>
+  createClient({ url, prefix, token, transport: nodeTransport() });
 
 /** A planner that uses the relay's HTTP API. Each write gets a key of its own, as a careful planner would do. */
 export const httpPlanner = (relayUrl: string, token: string): Planner => {
@@ -22,6 +25,11 @@ export const httpPlanner = (relayUrl: string, token: string): Planner => {
   return {
     way: 'http',
     call: (name, input, key = randomUUID()) => client.call(name, input, OPERATIONS[name].effect === 'read' ? {} : { idempotencyKey: key }),
+    async content(artifactId) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of await client.stream('get_artifact_content', { artifact_id: artifactId })) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    },
     close: async () => {},
   };
 };
@@ -47,7 +55,12 @@ export const followStep = async (planner: Planner, stepId: string, timeoutMs = 1
 };
 
 /** Starts a run, submits one task and waits for what becomes of it. */
-export const doTask = async (planner: Planner, instanceId: string, task: TaskInput, timeoutMs?: number): Promise<StepResult & { runId: string }> => {
+export const doTask = async (
+  planner: Planner,
+  instanceId: string,
+  task: TaskInput,
+  timeoutMs?: number,
+): Promise<StepResult & { runId: string }> => {
   const run = await planner.call('start_run', { instance_id: instanceId, title: task.title ?? 'Run' });
   const step = await planner.call('submit_task', { run_id: run.id, task });
   await followStep(planner, step.id, timeoutMs);

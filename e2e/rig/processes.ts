@@ -30,7 +30,9 @@ export interface Running {
 
 /** The environment of a part: nothing of the caller's but what finding programs needs, so that runs are alike everywhere. */
 const environment = (extra: Readonly<Record<string, string>> = {}): Record<string, string> => {
-  const kept = ['PATH', 'TMPDIR', 'LANG', 'NODE_EXTRA_CA_CERTS'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  const kept = ['PATH', 'TMPDIR', 'LANG', 'NODE_EXTRA_CA_CERTS'].flatMap((name) =>
+    process.env[name] === undefined ? [] : [[name, process.env[name]]],
+  );
   return { ...(Object.fromEntries(kept) as Record<string, string>), NO_COLOR: '1', ...extra };
 };
 
@@ -112,7 +114,11 @@ export const startServer = async (order: Order): Promise<Running> => {
     const died = ended.then(({ code, signal }): never => {
       throw new Error(`${name} ended with ${code ?? signal} before it was ready\n${log()}`);
     });
-    const ready = await within(timeoutMs, Promise.race([firstLine(child), died]), () => new Error(`${name} was not ready in ${timeoutMs} ms\n${log()}`));
+    const ready = await within(
+      timeoutMs,
+      Promise.race([firstLine(child), died]),
+      () => new Error(`${name} was not ready in ${timeoutMs} ms\n${log()}`),
+    );
     return { ...running, ready };
   } catch (error) {
     await running.kill();

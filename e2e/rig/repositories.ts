@@ -14,7 +14,13 @@ const GIT_ENV = {
 
 /** Runs git as the owner of a repository would, without the configuration of this machine. */
 export const git = (repository: string, ...args: string[]): string =>
-  execFileSync('git', args, { cwd: repository, env: GIT_ENV, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 }).trim();
+  execFileSync('git', args, {
+    cwd: repository,
+    env: GIT_ENV,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
+  }).trim();
 
 /** Writes files below a folder; names are relative, with forward slashes. */
 export const writeFiles = (folder: string, files: Readonly<Record<string, string>>): void => {

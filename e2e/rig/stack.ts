@@ -23,11 +23,8 @@ export interface StackOptions {
   readonly tell?: (text: string) => void;
 }
 
-interface Parts {
-  relay: Running;
-  daemon: Running;
-  connector: Running;
-}
+type PartName = 'relay' | 'daemon' | 'connector';
+type Parts = Record<PartName, Running>;
 
 export interface StackInstance {
   readonly id: string;
@@ -51,7 +48,7 @@ export interface Stack {
   readonly operator: Client;
   /** The relay, asked with the admin token. */
   readonly admin: Client;
-  start(part: keyof Parts): Promise<void>;
+  start(part: PartName): Promise<void>;
   /** Runs a command line to its end, in this home. */
   run(program: ProgramName, ...args: string[]): Promise<Ended>;
   /** The same with `--json`; throws when it fails. */
@@ -66,10 +63,10 @@ const toolchain = (): string => {
 };
 
 const secretIn = (file: string): string => readFileSync(file, 'utf8').trim();
-const text = (value: unknown): string => String(value as string);
+const text = (value: unknown): string => value as string;
 
 /** Starts one part in a home. A part that is started again keeps its address. */
-const startPart = (part: keyof Parts, home: string, ports: Map<string, string>): Promise<Running> => {
+const startPart = (part: PartName, home: string, ports: Map<string, string>): Promise<Running> => {
   const env = { FAIRLEAD_HOME: home, HOME: join(home, 'user'), FAIRLEAD_LOG: 'warn' };
   const port = ports.get(part) ?? '0';
   const argv = {
@@ -88,12 +85,18 @@ const enrol = async (stack: Pick<Stack, 'admin' | 'json' | 'relayUrl'>): Promise
 };
 
 const addRepositories = async (home: string, operator: Client, options: StackOptions, confinement: string): Promise<StackInstance[]> => {
-  const repositories = options.repositories ?? Array.from({ length: options.instances ?? 1 }, (_, at) => makeRepository(join(home, 'projects', `shop-${at + 1}`), SAMPLE_PROJECT));
+  const repositories =
+    options.repositories ??
+    Array.from({ length: options.instances ?? 1 }, (_, at) => makeRepository(join(home, 'projects', `shop-${at + 1}`), SAMPLE_PROJECT));
   const added: StackInstance[] = [];
   for (const repo of repositories) {
     const { id } = await operator.call(
       'add_instance',
-      { path: repo, ...(options.executor !== undefined && { default_executor: options.executor }), unconfined: confinement !== 'bubblewrap' },
+      {
+        path: repo,
+        ...(options.executor !== undefined && { default_executor: options.executor }),
+        unconfined: confinement !== 'bubblewrap',
+      },
       { idempotencyKey: randomUUID() },
     );
     added.push({ id, repo });
@@ -104,7 +107,12 @@ const addRepositories = async (home: string, operator: Client, options: StackOpt
 /** Waits until every instance answers a planner through all the parts. */
 const prove = async (planner: Planner, instances: readonly StackInstance[]): Promise<void> => {
   for (const { id } of instances) {
-    await until(`instance ${id} answers through the relay`, () => planner.call('get_instance', { instance_id: id }).then(({ id: seen }) => seen === id).catch(() => false as const));
+    await until(`instance ${id} answers through the relay`, () =>
+      planner
+        .call('get_instance', { instance_id: id })
+        .then(({ id: seen }) => seen === id)
+        .catch(() => false as const),
+    );
   }
 };
 
@@ -118,7 +126,7 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   const ports = new Map<string, string>();
   for (const folder of ['user', 'daemon']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   writeFileSync(join(home, 'daemon', 'config.yaml'), `${toolchain()}${options.config ?? ''}`, { mode: 0o600 });
-  const start = async (part: keyof Parts): Promise<void> => {
+  const start = async (part: PartName): Promise<void> => {
     parts[part] = await startPart(part, home, ports);
     if (part !== 'connector') ports.set(part, portOf(parts[part]));
   };
@@ -130,7 +138,8 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   const [admin, operator] = [clientFor(relayUrl, '/api/v2', adminToken), clientFor(daemonUrl, '/api/v1', daemonToken)];
   const env = { FAIRLEAD_HOME: home, HOME: join(home, 'user') };
   const run: Stack['run'] = (program, ...args) => runCommand({ name: program, argv: [...PROGRAMS[program], ...args], env, cwd: home });
-  const json: Stack['json'] = (program, ...args) => runJson({ name: program, argv: [...PROGRAMS[program], ...args, '--json'], env, cwd: home });
+  const json: Stack['json'] = (program, ...args) =>
+    runJson({ name: program, argv: [...PROGRAMS[program], ...args, '--json'], env, cwd: home });
   await enrol({ admin, json, relayUrl });
   tell('connector enrolled');
   const confinement = text(daemon.ready['confinement']);
@@ -144,7 +153,25 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   tell('the path from planner to repository is proven');
   const close = () => closeAll(parts, home);
   const mcpUrl = text(relay.ready['mcp_url']);
-  return { home, relayUrl, mcpUrl, daemonUrl, plannerToken, adminToken, daemonToken, instances, confinement, parts: parts as Parts, planner, operator, admin, start, run, json, close };
+  return {
+    home,
+    relayUrl,
+    mcpUrl,
+    daemonUrl,
+    plannerToken,
+    adminToken,
+    daemonToken,
+    instances,
+    confinement,
+    parts: parts as Parts,
+    planner,
+    operator,
+    admin,
+    start,
+    run,
+    json,
+    close,
+  };
 };
 
 /**
