@@ -1,0 +1,31 @@
+import { runGit } from './git.ts';
+
+/** One effective setting of a user's repository; keys are lower case but for the middle part, as git prints them. */
+export interface Setting {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Every setting in effect in a repository, includes and those of its work tree too. Reading them runs nothing. */
+export const readSettings = async ({ git_dir }: { readonly git_dir: string }): Promise<readonly Setting[]> => {
+  const end = await runGit({ git_dir, args: ['config', '--list', '-z', '--includes'] });
+  return end.stdout
+    .toString('utf8')
+    .split('\0')
+    .filter(Boolean)
+    .map((entry) => {
+      const cut = entry.indexOf('\n');
+      return cut === -1 ? { key: entry, value: 'true' } : { key: entry.slice(0, cut), value: entry.slice(cut + 1) };
+    });
+};
+
+/**
+ * Settings that take the program out of every filter that a repository declares, for the few calls that must read or write its
+ * work tree. An empty `process` makes git skip `clean` and `smudge` as well.
+ */
+export const withoutFilters = (settings: readonly Setting[]): (readonly [string, string])[] => {
+  const drivers = new Set(settings.map(({ key }) => /^filter\.(.*)\.[^.]*$/s.exec(key)?.[1]).filter((name) => name !== undefined));
+  return [...drivers].flatMap((name) =>
+    [['clean', ''], ['smudge', ''], ['process', ''], ['required', 'false']].map(([what, value]) => [`filter.${name}.${what}`, value!] as const),
+  );
+};
