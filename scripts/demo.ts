@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { TaskInput } from '@fairlead/shared/contract/task';
 import { createOutput, type Output } from '@fairlead/shared/kit/cli';
@@ -29,14 +30,18 @@ const SAMPLE_TASK: TaskInput = {
   patch: MENDING_PATCH,
 };
 
-const { values } = readFlags(USAGE, {
-  mcp: { type: 'boolean', default: false },
-  repo: { type: 'string' },
-  task: { type: 'string' },
-  yes: { type: 'boolean', default: false },
-  json: { type: 'boolean', default: false },
-  quiet: { type: 'boolean', default: false },
-});
+const { values } = readFlags(USAGE, () =>
+  parseArgs({
+    options: {
+      mcp: { type: 'boolean', default: false },
+      repo: { type: 'string' },
+      task: { type: 'string' },
+      yes: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      quiet: { type: 'boolean', default: false },
+    },
+  }),
+);
 
 const readTask = async (file: string): Promise<TaskInput> => {
   const text = readFileSync(file, 'utf8');

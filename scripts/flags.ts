@@ -1,17 +1,13 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util';
-
-/** Reads a script's flags. A wrong one ends the script with exit 1, what is wrong and how it is used; so does --help, with exit 0. */
-export const readFlags = <const O extends NonNullable<ParseArgsConfig['options']>>(usage: string, options: O) => {
-  try {
-    const { values, positionals } = parseArgs({
-      options: { ...options, help: { type: 'boolean', default: false } },
-      allowPositionals: true,
-    });
-    if (!values.help) return { values: values as ReturnType<typeof parseArgs<{ options: O }>>['values'], positionals };
+/** Reads a script's flags with `parseArgs`. A wrong one ends the script with exit 1, what is wrong and how it is used; --help with exit 0. */
+export const readFlags = <T>(usage: string, read: () => T): T => {
+  if (process.argv.includes('--help')) {
     process.stdout.write(usage);
-  } catch (error) {
-    process.stderr.write(`fairlead: ${(error as Error).message}\n\n${usage}`);
-    process.exit(1);
+    return process.exit(0);
   }
-  process.exit(0);
+  try {
+    return read();
+  } catch (error) {
+    process.stderr.write(`fairlead: ${(error as Error).message.split('. ')[0]}\n\n${usage}`);
+    return process.exit(1);
+  }
 };

@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { raiseStack } from '@fairlead/e2e/rig/stack';
 import { readFlags } from './flags.ts';
 
@@ -7,12 +8,16 @@ Starts relay, daemon and connector on free loopback ports with state in a tempor
 to repository, prints where everything is, and stays until SIGTERM or Ctrl-C. Leaves nothing behind.
 `;
 
-const { values } = readFlags(USAGE, {
-  json: { type: 'boolean', default: false },
-  repo: { type: 'string', multiple: true },
-  instances: { type: 'string' },
-  executor: { type: 'string' },
-});
+const { values } = readFlags(USAGE, () =>
+  parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      repo: { type: 'string', multiple: true },
+      instances: { type: 'string' },
+      executor: { type: 'string' },
+    },
+  }),
+);
 
 /** Settles at the first reason to stop. Under npm, the death of npm is one: a killed shell passes no signal on. */
 const reasonToStop = (): Promise<string> =>
