@@ -1,0 +1,164 @@
+import { FairleadError, type ErrorCode } from '@fairlead/shared/contract/errors';
+import type { Clock } from '@fairlead/shared/kit/clock';
+import type { Log } from '@fairlead/shared/kit/log';
+import type { KeyPair } from '@fairlead/shared/kit/signature';
+import type { ChannelEnd, RequestingChannel } from '@fairlead/shared/wire/exchange';
+import type { Descriptor } from '@fairlead/shared/wire/frames';
+import { greetConnector, type Greeted } from '@fairlead/shared/wire/greeting';
+import { createRequestingChannel } from '@fairlead/shared/wire/requesting-channel';
+import type { Transport } from '@fairlead/shared/wire/transport';
+import type { Audit } from '../audit/audit.ts';
+import type { CountStranger } from '../auth/strangers.ts';
+import type { ConnectorState } from '../store/connector-rows.ts';
+import type { Store } from '../store/store.ts';
+import type { Registry } from './registry.ts';
+
+interface Session {
+  readonly id: string;
+  readonly connectorId: string;
+  readonly address: string;
+  readonly channel: RequestingChannel;
+}
+
+/** The connectors that are here now, one session each. */
+export interface Hub {
+  readonly registry: Registry;
+  /** Takes a socket: handshake, then a session until either side ends it. */
+  accept(transport: Transport, address: string): Promise<void>;
+  online(connectorId: string): boolean;
+  /** The line to a connector, or undefined while it is away. */
+  channel(connectorId: string): RequestingChannel | undefined;
+  /** Closes the live socket at once unless the state is `enabled`; revoking withdraws what was shared. */
+  setConnectorState(connectorId: string, state: ConnectorState): void;
+  /** Requests that wait for a connector's answer. */
+  pending(): number;
+  /** Ends every session; connectors are told that the relay drains. */
+  close(): void;
+}
+
+export interface HubParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  readonly log: Log;
+  readonly key: KeyPair;
+  readonly origin: () => string;
+  readonly registry: Registry;
+  readonly countStranger: CountStranger;
+}
+
+const asError = (error: unknown): FairleadError => (error instanceof FairleadError ? error : new FairleadError('handshake_failed', { cause: error }));
+
+export const openHub = (parts: HubParts): Hub => {
+  const { store, clock, audit, log, registry } = parts;
+  const sessions = new Map<string, Session>();
+  const handshakes = new Set<Transport>();
+  let closed = false;
+
+  /** Session events tell what the relay did by itself; they hold nothing up. */
+  const note = (action: string, outcome: string, about: { connectorId?: string; address?: string; instance?: string; detail?: Record<string, unknown> }) => {
+    const facts = { actor: about.connectorId ?? 'anonymous', action, effect: 'session' as const, outcome, address: about.address ?? null, instance_id: about.instance ?? null, detail: about.detail ?? {} };
+    audit.record(facts).catch((error: unknown) => log.error({ err: error, action }, 'the audit cannot be written'));
+  };
+
+  const end = (session: Session, why: ErrorCode) => {
+    if (sessions.get(session.connectorId) === session) sessions.delete(session.connectorId);
+    session.channel.refuse(why);
+  };
+
+  const advertise = (session: Session, key: string, instances: readonly Descriptor[]) => {
+    if (sessions.get(session.connectorId) !== session) return;
+    const about = { connectorId: session.connectorId, address: session.address };
+    const { accepted, refused, moved } = registry.advertise({ id: session.connectorId, key }, instances);
+    for (const { instance_id, error } of refused) note('advertise', error.code, { ...about, instance: instance_id, detail: { detail: error.message } });
+    for (const { id } of accepted) note('advertise', 'ok', { ...about, instance: id });
+    const tell = refused.map(({ instance_id, error }) => ({ instance_id, code: error.code, detail: error.message }));
+    session.channel.advertised({ accepted: accepted.map(({ id }) => id), refused: tell });
+    for (const { instance_id, from } of moved) {
+      note('instance_moved', 'ok', { ...about, instance: instance_id, detail: { from } });
+      const lost = { instance_id, code: 'instance_moved', detail: 'A newer delegation serves this instance through another connector.' };
+      sessions.get(from)?.channel.advertised({ accepted: registry.sharedBy(from).map(({ id }) => id), refused: [lost] });
+    }
+  };
+
+  const ended = (session: Session, why: ChannelEnd) => {
+    if (sessions.get(session.connectorId) === session) {
+      sessions.delete(session.connectorId);
+      try {
+        registry.left(session.connectorId);
+      } catch (error) {
+        log.error({ err: error }, 'the end of a session cannot be written');
+      }
+    }
+    note('session_ended', why.code ?? 'ok', { connectorId: session.connectorId, address: session.address, detail: { session_id: session.id, detail: why.detail } });
+  };
+
+  const begin = (transport: Transport, greeted: Greeted, address: string) => {
+    let session: Session | undefined;
+    // What the connector sent right behind its proof is delivered before the channel is there to hear of it.
+    const early: { instances?: readonly Descriptor[]; end?: ChannelEnd } = {};
+    const channel = createRequestingChannel(transport, clock, {
+      onAdvertise(instances) {
+        if (session) advertise(session, greeted.connectorKey, instances);
+        else early.instances = instances;
+      },
+      onEnd(why) {
+        if (session) ended(session, why);
+        else early.end = why;
+      },
+    });
+    session = { id: greeted.sessionId, connectorId: greeted.connectorId, address, channel };
+    sessions.set(greeted.connectorId, session);
+    store.connectors.seen(greeted.connectorId, clock.now());
+    note('session_started', 'ok', { connectorId: greeted.connectorId, address, detail: { session_id: greeted.sessionId } });
+    // What was revoked while the welcome was on its way ends here.
+    const state = store.connectors.byId(greeted.connectorId)?.state;
+    if (state !== 'enabled') end(session, 'connector_disabled');
+    else if (closed) end(session, 'draining');
+    else if (early.instances) advertise(session, greeted.connectorKey, early.instances);
+    if (early.end) ended(session, early.end);
+  };
+
+  return {
+    registry,
+    async accept(transport, address) {
+      handshakes.add(transport);
+      try {
+        const greeted = await greetConnector(transport, {
+          clock,
+          relayKey: parts.key,
+          origin: parts.origin(),
+          find: (id) => store.connectors.byId(id),
+          accept({ connectorId }) {
+            const old = sessions.get(connectorId);
+            if (old) end(old, 'session_replaced');
+          },
+        });
+        begin(transport, greeted, address);
+      } catch (error) {
+        const why = parts.countStranger(address, asError(error));
+        // An address that fails without end must not fill the audit.
+        if (why.code !== 'rate_limited') note('handshake', why.code, { address, detail: { detail: why.message } });
+      } finally {
+        handshakes.delete(transport);
+      }
+    },
+    online: (connectorId) => sessions.has(connectorId),
+    channel: (connectorId) => sessions.get(connectorId)?.channel,
+    setConnectorState(connectorId, state) {
+      store.atomically(() => store.connectors.setState(connectorId, state));
+      const session = sessions.get(connectorId);
+      if (state !== 'enabled' && session) end(session, 'connector_disabled');
+      if (state === 'revoked') registry.withdrawAll(connectorId);
+    },
+    pending: () => [...sessions.values()].reduce((sum, { channel }) => sum + channel.pending, 0),
+    close() {
+      closed = true;
+      for (const transport of handshakes) transport.destroy();
+      for (const session of [...sessions.values()]) {
+        registry.left(session.connectorId);
+        end(session, 'draining');
+      }
+    },
+  };
+};

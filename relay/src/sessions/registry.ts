@@ -1,0 +1,132 @@
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import { prefixOf } from '@fairlead/shared/contract/ids';
+import { Delegation } from '@fairlead/shared/contract/operations/daemon-admin';
+import type { Clock } from '@fairlead/shared/kit/clock';
+import { verifyDelegation, type VerifiedDelegation } from '@fairlead/shared/kit/delegation';
+import { judgeClaim } from '../core/claims.ts';
+import type { InstanceRow } from '../store/instance-rows.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a connector says about one instance that it shares. */
+export interface Descriptor {
+  readonly instance_id: string;
+  readonly label: string;
+  readonly machine: string;
+  readonly default_branch: string;
+  readonly executors: readonly string[];
+  readonly operations: readonly string[];
+  readonly origin_digest: string | null;
+  readonly delegation: unknown;
+}
+
+export interface Advertiser {
+  readonly id: string;
+  readonly key: string;
+}
+
+export interface Taken {
+  /** Instances that this connector serves from now on. */
+  readonly accepted: InstanceRow[];
+  readonly refused: { readonly instance_id: string; readonly error: FairleadError }[];
+  /** Instances that another connector served until now. */
+  readonly moved: { readonly instance_id: string; readonly from: string }[];
+}
+
+/** The instances that connectors have shared with this relay, by routing prefix. */
+export interface Registry {
+  /** Takes a connector's authoritative full set: what is valid and newest is served by it, what is missing is withdrawn. */
+  advertise(connector: Advertiser, descriptors: readonly Descriptor[]): Taken;
+  find(prefix: string): InstanceRow | undefined;
+  /** Shared ones, by id; also of connectors that are away. */
+  shared(): InstanceRow[];
+  sharedBy(connectorId: string): InstanceRow[];
+  /** Notes when a connector was last there. */
+  left(connectorId: string): void;
+  /** Withdraws all that a connector shares, as revoking it does. */
+  withdrawAll(connectorId: string): void;
+}
+
+const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string, now: number): VerifiedDelegation => {
+  const parsed = Delegation.safeParse(descriptor.delegation);
+  if (!parsed.success) throw new FairleadError('delegation_invalid', { detail: 'The delegation is not well formed.' });
+  const document = verifyDelegation(parsed.data, { now });
+  const differs = (what: string) => new FairleadError('delegation_invalid', { detail: `The delegation names another ${what}.` });
+  if (document.instance_id !== descriptor.instance_id) throw differs('instance');
+  if (document.connector_key !== connector.key) throw differs('connector');
+  if (document.relay_key !== relayKey) throw differs('relay');
+  return document;
+};
+
+const asError = (error: unknown): FairleadError => (error instanceof FairleadError ? error : new FairleadError('delegation_invalid', { cause: error }));
+
+export const openRegistry = ({ store, clock, relayKey }: { readonly store: Store; readonly clock: Clock; readonly relayKey: string }): Registry => {
+  const byPrefix = new Map<string, InstanceRow>(store.instances.all().map((row) => [row.prefix, row]));
+  const keep = (row: InstanceRow) => {
+    store.instances.put(row);
+    byPrefix.set(row.prefix, row);
+  };
+  const sharedBy = (connectorId: string) => [...byPrefix.values()].filter((row) => row.connector_id === connectorId && row.withdrawn_at === null);
+
+  const claim = (connector: Advertiser, descriptor: Descriptor): { row: InstanceRow; from: string | undefined } => {
+    const now = clock.now();
+    const document = verify(descriptor, connector, relayKey, now);
+    const known = byPrefix.get(prefixOf(document.instance_id));
+    const verdict = judgeClaim(known && { instance_id: known.id, connector_id: known.connector_id, sequence: known.sequence }, {
+      instance_id: document.instance_id, connector_id: connector.id, sequence: document.sequence,
+    });
+    if (verdict === 'prefix_taken') throw new FairleadError('prefix_taken');
+    if (verdict === 'instance_moved') throw new FairleadError('instance_moved');
+    // The highest certificate wins, or a retired operational key could speak for the daemon again.
+    if (known && document.certificate.number < known.certificate_number) throw new FairleadError('delegation_invalid', { detail: 'A newer certificate of this daemon is known.' });
+    const { label, machine, default_branch, executors, operations, origin_digest } = descriptor;
+    const row: InstanceRow = {
+      id: document.instance_id, prefix: prefixOf(document.instance_id), connector_id: connector.id, sequence: document.sequence,
+      certificate_number: document.certificate.number, not_after: Math.min(Date.parse(document.not_after), Date.parse(document.certificate.not_after)),
+      label, machine, default_branch, executors, operations, origin_digest, last_seen_at: now, withdrawn_at: null,
+    };
+    const wasServed = verdict === 'granted_from_other' && known!.withdrawn_at === null;
+    return { row, from: wasServed ? known!.connector_id : undefined };
+  };
+
+  return {
+    advertise(connector, descriptors) {
+      const taken: Taken = { accepted: [], refused: [], moved: [] };
+      const judged = new Map<string, ReturnType<typeof claim>>();
+      for (const descriptor of descriptors) {
+        try {
+          const made = claim(connector, descriptor);
+          if ([...judged.values()].some(({ row }) => row.prefix === made.row.prefix && row.id !== made.row.id)) throw new FairleadError('prefix_taken');
+          judged.set(made.row.id, made);
+        } catch (error) {
+          taken.refused.push({ instance_id: descriptor.instance_id, error: asError(error) });
+        }
+      }
+      const missing = sharedBy(connector.id).filter((row) => !judged.has(row.id));
+      store.atomically(() => {
+        for (const { row } of judged.values()) store.instances.put(row);
+        for (const row of missing) store.instances.put({ ...row, withdrawn_at: clock.now() });
+      });
+      for (const row of missing) byPrefix.set(row.prefix, { ...row, withdrawn_at: clock.now() });
+      for (const { row, from } of judged.values()) {
+        byPrefix.set(row.prefix, row);
+        taken.accepted.push(row);
+        if (from !== undefined) taken.moved.push({ instance_id: row.id, from });
+      }
+      return taken;
+    },
+    find: (prefix) => byPrefix.get(prefix),
+    shared: () => [...byPrefix.values()].filter((row) => row.withdrawn_at === null).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    sharedBy,
+    left(connectorId) {
+      const now = clock.now();
+      store.atomically(() => {
+        store.connectors.seen(connectorId, now);
+        for (const row of sharedBy(connectorId)) keep({ ...row, last_seen_at: now });
+      });
+    },
+    withdrawAll(connectorId) {
+      const now = clock.now();
+      store.atomically(() => sharedBy(connectorId).forEach((row) => keep({ ...row, withdrawn_at: now })));
+    },
+  };
+};

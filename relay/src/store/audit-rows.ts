@@ -1,0 +1,54 @@
+import type { Database } from '@fairlead/shared/kit/sqlite';
+
+export interface AuditRow {
+  readonly at: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly effect: 'read' | 'write' | 'decide' | 'session' | 'gap';
+  readonly outcome: string;
+  readonly instance_id: string | null;
+  readonly resource_id: string | null;
+  readonly request_id: string | null;
+  readonly address: string | null;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface StoredAuditRow extends AuditRow {
+  readonly id: number;
+}
+
+interface Filter {
+  /** Rows before this id, newest first. */
+  readonly before: number;
+  readonly limit: number;
+  readonly action: string | null;
+  readonly outcome: string | null;
+}
+
+type Stored = Omit<AuditRow, 'detail'> & { readonly detail: string };
+
+/** The append-only audit. An outcome is set once, on the row that was written before a write was sent. */
+export const auditRows = (db: Database) => {
+  const insert = db.prepare<[Stored]>(
+    `INSERT INTO audit (at, actor, action, effect, outcome, instance_id, resource_id, request_id, address, detail)
+     VALUES (@at, @actor, @action, @effect, @outcome, @instance_id, @resource_id, @request_id, @address, @detail)`,
+  );
+  const conclude = db.prepare<[string, string, number]>('UPDATE audit SET outcome = ?, detail = ? WHERE id = ?');
+  const page = db.prepare<[Filter], Stored & { readonly id: number }>(
+    `SELECT * FROM audit WHERE id < @before AND (@action IS NULL OR action = @action) AND (@outcome IS NULL OR outcome = @outcome)
+     ORDER BY id DESC LIMIT @limit`,
+  );
+  const open = db.prepare<[number]>('INSERT OR REPLACE INTO audit_open_batch VALUES (1, ?)');
+  const close = db.prepare('DELETE FROM audit_open_batch');
+  const since = db.prepare<[], { since: number }>('SELECT since FROM audit_open_batch');
+  return {
+    add: (row: AuditRow): number => Number(insert.run({ ...row, detail: JSON.stringify(row.detail) }).lastInsertRowid),
+    conclude: (id: number, outcome: string, detail: AuditRow['detail']): void => void conclude.run(outcome, JSON.stringify(detail), id),
+    page: (filter: Filter): StoredAuditRow[] => page.all(filter).map((row) => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> })),
+    openBatch: (at: number): void => void open.run(at),
+    closeBatch: (): void => void close.run(),
+    /** Since when answered reads may be missing, or undefined. */
+    openSince: (): number | undefined => since.get()?.since,
+  };
+};
+export type AuditRows = ReturnType<typeof auditRows>;
