@@ -5,8 +5,9 @@
 const TABLE = {
   idle: { dial: 'dialling', stop: 'stopped' },
   dialling: { opened: 'proving', lost: 'waiting', stop: 'stopped' },
-  // A welcome is not yet service: the relay must have taken the advertised set.
-  proving: { welcomed: 'advertising', lost: 'waiting', replaced: 'elsewhere', stop: 'stopped' },
+  // Whoever answers here has proved nothing yet, so that no word of theirs can keep the connector down. And a welcome is not yet service:
+  // the relay must have taken the advertised set.
+  proving: { welcomed: 'advertising', lost: 'waiting', stop: 'stopped' },
   advertising: { changed: 'advertising', advertised: 'serving', lost: 'waiting', replaced: 'elsewhere', stop: 'draining' },
   serving: { changed: 'advertising', advertised: 'serving', lost: 'waiting', replaced: 'elsewhere', stop: 'draining' },
   waiting: { dial: 'dialling', stop: 'stopped' },

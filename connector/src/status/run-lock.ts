@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { randomBytes } from '@fairlead/shared/kit/clock';
@@ -29,9 +29,9 @@ const isAlive = async ({ pid, started }: Holder): Promise<boolean> => {
   return started === null || now === null || now === started;
 };
 
-const readHolder = async (files: Files): Promise<Holder | undefined> => {
+const readHolder = async (file: string): Promise<Holder | undefined> => {
   try {
-    return Holder.parse(JSON.parse(await readFile(files.runLock, 'utf8')));
+    return Holder.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
     return undefined;
   }
@@ -39,8 +39,30 @@ const readHolder = async (files: Files): Promise<Holder | undefined> => {
 
 /** The process that runs a connector from this home, if one does. */
 export const runningPid = async (files: Files): Promise<number | undefined> => {
-  const holder = await readHolder(files);
+  const holder = await readHolder(files.runLock);
   return holder && (await isAlive(holder)) ? holder.pid : undefined;
+};
+
+/** Puts a finished file in the lock's place, unless one is there: a reader never sees a lock without its holder. */
+const claim = async (files: Files, beside: string): Promise<boolean> => {
+  await writeFile(beside, JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }), { mode: 0o600, flag: 'wx' });
+  try {
+    await link(beside, files.runLock);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    await rm(beside, { force: true });
+  }
+};
+
+/** Moves a dead process's lock away. Of two that find it, the second may have moved a living one's, and then puts it back. */
+const removeStale = async (files: Files, aside: string): Promise<void> => {
+  await rename(files.runLock, aside).catch(() => undefined);
+  const moved = await readHolder(aside);
+  if (moved && (await isAlive(moved))) await link(aside, files.runLock).catch(() => undefined);
+  await rm(aside, { force: true });
 };
 
 /**
@@ -50,20 +72,12 @@ export const runningPid = async (files: Files): Promise<number | undefined> => {
  */
 export const takeRunLock = async (files: Files): Promise<() => Promise<void>> => {
   await ensurePrivateFolder(files.home);
+  const mine = `${files.runLock}.${randomBytes(4).toString('hex')}`;
   for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const handle = await open(files.runLock, 'wx', 0o600);
-      await handle.writeFile(JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }));
-      await handle.close();
-      return () => rm(files.runLock, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+    if (await claim(files, mine)) return () => rm(files.runLock, { force: true });
     const pid = await runningPid(files);
     if (pid !== undefined) throw new FairleadError('already_running', { detail: `A connector runs from this home already (process ${pid})` });
-    // Moved away under a name of our own first, so that of two that find it stale only one removes it.
-    const aside = `${files.runLock}.${randomBytes(4).toString('hex')}`;
-    await rename(files.runLock, aside).then(() => rm(aside, { force: true }), () => undefined);
+    await removeStale(files, mine);
   }
   throw new FairleadError('already_running', { detail: 'Another connector is starting from this home' });
 };
