@@ -1,0 +1,73 @@
+import type { RequestListener } from 'node:http';
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import { openapi } from '@fairlead/shared/contract/openapi';
+import type { Operation } from '@fairlead/shared/contract/operations/operation';
+import type { Clock } from '@fairlead/shared/kit/clock';
+import { checkHostAndOrigin, requestListener } from '@fairlead/shared/kit/http-server';
+import type { Log } from '@fairlead/shared/kit/log';
+import type { ArtifactFiles } from '../ledger/artifact-files.ts';
+import type { AnyHandler, Handlers } from './asked.ts';
+import { listEvents } from './event-stream.ts';
+import { evidenceReads, type LiveOutput } from './evidence.ts';
+import { instanceReads, type InstanceParts } from './instance-reads.ts';
+import { machineReads, type MachineParts } from './machine-reads.ts';
+import { createPipeline } from './pipeline.ts';
+import { runReads } from './run-reads.ts';
+import { waitStep } from './wait-step.ts';
+import type { Wakes } from './wakes.ts';
+import { writes, type Commands } from './writes.ts';
+
+export const PREFIX = '/api/v1';
+
+export interface ApiParts extends InstanceParts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly artifacts: ArtifactFiles;
+  readonly live: LiveOutput;
+  readonly commands: Commands;
+  readonly wakes: Wakes;
+  readonly about: MachineParts['about'];
+  readonly provenance: MachineParts['provenance'];
+  /** Host names, besides loopback, under which this daemon may be called. */
+  readonly allowedHosts: readonly string[];
+  readonly draining: () => boolean;
+  /** Handlers of further rows, as a test adds them. */
+  readonly more?: Readonly<Record<string, AnyHandler>>;
+}
+
+/** One handler for each operation of the daemon. */
+export const createHandlers = (parts: ApiParts): Handlers => {
+  const { ledger, clock, wakes } = parts;
+  const { read } = ledger;
+  return {
+    ...runReads(read),
+    ...instanceReads(parts),
+    ...evidenceReads({ read, artifacts: parts.artifacts, live: parts.live }),
+    ...machineReads({ read, about: parts.about, provenance: parts.provenance }),
+    ...writes(parts.commands),
+    wait_step: waitStep(ledger, wakes, clock),
+    list_events: listEvents(ledger, wakes),
+  };
+};
+
+const documentOf = (rows: readonly Operation[], version: string) => openapi(rows, { title: 'Fairlead daemon', version, prefix: PREFIX });
+
+/** The daemon's HTTP API as a request listener: routes, checks and errors all come from the tables. */
+export const createApi = (parts: ApiParts): RequestListener => {
+  const { ledger, clock, rows, draining, log, about } = parts;
+  const handlers: Readonly<Record<string, AnyHandler>> = { ...createHandlers(parts), ...parts.more };
+  let document: Record<string, unknown> | undefined;
+  return requestListener({
+    mounts: [{ prefix: PREFIX, rows, handle: createPipeline({ ledger, clock, handlers, draining }) }],
+    routes: {
+      'GET /healthz': () => ({ ok: true }),
+      [`GET ${PREFIX}/openapi.json`]: () => (document ??= documentOf(rows, about.version)),
+    },
+    check: ({ headers }) => checkHostAndOrigin(headers, { hosts: parts.allowedHosts }),
+    failed: (error, { id, method, path }) => {
+      const isKnown = error instanceof FairleadError && error.code !== 'internal';
+      if (isKnown) log.debug({ request: id, method, path, code: error.code }, 'refused');
+      else log.error({ request: id, method, path, err: error }, 'a request failed');
+    },
+  });
+};
