@@ -66,7 +66,7 @@ test('an order of exactly 50.00 is sent free of charge', () => {
 const POLICY = `version: 1
 validations:
   unit: { run: [node, --test], timeout: 2m, required: true }
-fence: { allowed: ['src/**', 'test/**', 'notes/**'], forbidden: ['src/generated/**'] }
+fence: { forbidden: ['src/generated/**'] }
 `;
 
 /** A small real project with one failing test, and the policy of its owner. */
@@ -76,6 +76,12 @@ export const SAMPLE_PROJECT: Readonly<Record<string, string>> = {
   'src/shipping.js': SHIPPING_JS,
   'test/shipping.test.js': SHIPPING_TEST_JS,
   '.fairlead/project.yaml': POLICY,
+};
+
+/** The same project with its test passing. */
+export const MENDED_PROJECT: Readonly<Record<string, string>> = {
+  ...SAMPLE_PROJECT,
+  'src/shipping.js': SHIPPING_JS.replace('> freeFrom', '>= freeFrom'),
 };
 
 /** The patch that mends the sample project, as a planner would send it. */

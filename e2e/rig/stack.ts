@@ -14,6 +14,8 @@ export interface StackOptions {
   /** Repositories to register. Default: as many sample projects as `instances` says. */
   readonly repositories?: readonly string[];
   readonly instances?: number;
+  /** The files of those projects. Default: the sample with its failing test. */
+  readonly project?: Readonly<Record<string, string>>;
   readonly executor?: string;
   /** Further lines of the daemon's config.yaml. */
   readonly config?: string;
@@ -87,7 +89,9 @@ const enrol = async (stack: Pick<Stack, 'admin' | 'json' | 'relayUrl'>): Promise
 const addRepositories = async (home: string, operator: Client, options: StackOptions, confinement: string): Promise<StackInstance[]> => {
   const repositories =
     options.repositories ??
-    Array.from({ length: options.instances ?? 1 }, (_, at) => makeRepository(join(home, 'projects', `shop-${at + 1}`), SAMPLE_PROJECT));
+    Array.from({ length: options.instances ?? 1 }, (_, at) =>
+      makeRepository(join(home, 'projects', `shop-${at + 1}`), options.project ?? SAMPLE_PROJECT),
+    );
   const added: StackInstance[] = [];
   for (const repo of repositories) {
     const { id } = await operator.call(
