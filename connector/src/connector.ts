@@ -1,7 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { isoTime } from '@fairlead/shared/kit/clock';
 import { dialRelay } from '@fairlead/shared/wire/ws-transport';
-import type { Files } from './config/files.ts';
 import type { RunOrder } from './cli/run.ts';
 import { allowlistOf } from './core/allowlist.ts';
 import { STATUS_OF } from './core/session-machine.ts';
