@@ -49,6 +49,8 @@ const sqlAsText = {
     id.endsWith('.sql') ? { code: `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`, moduleType: 'js' } : undefined,
 };
 
+const SHEBANG = '#!/usr/bin/env node\n';
+
 const writeFile = (path, code, executable) => {
   mkdirSync(dirname(path), { recursive: true });
   const beside = `${path}.${process.pid}.tmp`;
@@ -83,13 +85,14 @@ const bundle = async (rolldown, entry) => {
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: '[name]-[hash].js',
-    banner: executable ? (chunk) => (chunk.isEntry ? '#!/usr/bin/env node' : '') : '',
   });
   await graph.close();
   const written = new Set();
   for (const file of output) {
     const path = join(out, file.fileName);
-    writeFile(path, file.type === 'chunk' ? file.code : file.source, executable && file.isEntry);
+    const runs = executable && file.isEntry;
+    const code = file.type === 'chunk' ? file.code : file.source;
+    writeFile(path, runs && !code.startsWith('#!') ? SHEBANG + code : code, runs);
     written.add(path);
   }
   removeOld(out, written);

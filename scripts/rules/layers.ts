@@ -17,7 +17,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'daemon/core': [CONTRACT],
   'daemon/policy': [CONTRACT, 'daemon/core'],
   'daemon/ledger': [...GROUND, 'daemon/core', 'daemon/policy'],
-  'daemon/process': GROUND,
+  'daemon/process': [...GROUND, 'daemon/config'],
   'daemon/git': [...GROUND, 'daemon/policy', 'daemon/process'],
   'daemon/workspaces': [...GROUND, 'daemon/process', 'daemon/git'],
   'daemon/validation': [...GROUND, 'daemon/core', 'daemon/policy', 'daemon/process', 'daemon/git', 'daemon/workspaces'],
@@ -68,8 +68,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'daemon/delivery',
     'daemon/commands',
   ],
-  'daemon/cli': [...GROUND, 'daemon/config', 'daemon/process', 'daemon/git'],
-  'daemon/main': [
+  'daemon/daemon': [
     ...GROUND,
     'daemon/config',
     'daemon/core',
@@ -86,8 +85,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'daemon/recovery',
     'daemon/scheduler',
     'daemon/api',
-    'daemon/cli',
   ],
+  'daemon/cli': [...GROUND, 'daemon/config', 'daemon/process', 'daemon/git'],
+  'daemon/main': [...GROUND, 'daemon/config', 'daemon/daemon', 'daemon/cli'],
 
   'connector/config': GROUND,
   'connector/core': [CONTRACT],
@@ -115,8 +115,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'connector/session',
     'connector/status',
   ],
-  'connector/main': [
+  'connector/connector': [
     ...GROUND,
+    'connector/cli',
     'shared/wire',
     'connector/config',
     'connector/core',
@@ -126,8 +127,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'connector/proxy',
     'connector/session',
     'connector/status',
-    'connector/cli',
   ],
+  'connector/main': [...GROUND, 'connector/config', 'connector/connector', 'connector/cli'],
 
   'relay/config': GROUND,
   'relay/core': [CONTRACT],
@@ -135,10 +136,11 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'relay/audit': [...GROUND, 'relay/core', 'relay/store'],
   'relay/auth': [...GROUND, 'relay/core', 'relay/store', 'relay/audit'],
   'relay/enrollment': [...GROUND, 'shared/wire', 'relay/core', 'relay/store', 'relay/audit'],
-  'relay/sessions': [...GROUND, 'shared/wire', 'relay/core', 'relay/store', 'relay/audit', 'relay/enrollment'],
+  'relay/sessions': [...GROUND, 'shared/wire', 'relay/core', 'relay/store', 'relay/audit', 'relay/auth', 'relay/enrollment'],
   'relay/routing': [...GROUND, 'shared/wire', 'relay/core', 'relay/store', 'relay/audit', 'relay/auth', 'relay/sessions'],
   'relay/operations': [
     ...GROUND,
+    'relay/config',
     'shared/wire',
     'relay/core',
     'relay/store',
@@ -161,9 +163,19 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'relay/routing',
     'relay/operations',
   ],
-  'relay/mcp': [...GROUND, 'shared/wire', 'relay/core', 'relay/audit', 'relay/auth', 'relay/sessions', 'relay/routing', 'relay/operations'],
-  'relay/cli': [...GROUND, 'relay/config'],
-  'relay/main': [
+  'relay/mcp': [
+    ...GROUND,
+    'shared/wire',
+    'relay/config',
+    'relay/api',
+    'relay/core',
+    'relay/audit',
+    'relay/auth',
+    'relay/sessions',
+    'relay/routing',
+    'relay/operations',
+  ],
+  'relay/relay': [
     ...GROUND,
     'shared/wire',
     'relay/config',
@@ -177,18 +189,18 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'relay/operations',
     'relay/api',
     'relay/mcp',
-    'relay/cli',
   ],
+  'relay/cli': [...GROUND, 'relay/relay', 'relay/config'],
+  'relay/main': [...GROUND, 'relay/config', 'relay/relay', 'relay/cli'],
 };
 
-/** The module of a file: its folder below `src`, or `main` for the files that put a package together. */
+/** The module of a file: its folder below `src`; a file right in `src` puts a package together and is a module of its own. */
 export const moduleOf = (path: string): string | undefined => {
-  const match = /^(shared|daemon|connector|relay)\/src\/(?:([^/]+)\/)?[^/]+/.exec(path);
-  if (!match) return undefined;
-  return `${match[1]}/${/^[^/]+\/src\/[^/]+\/./.test(path) ? match[2] : 'main'}`;
+  const match = /^(shared|daemon|connector|relay)\/src\/([^/]+?)(?:\.ts)?(?:\/|$)/.exec(path);
+  return match ? `${match[1]}/${match[2]}` : undefined;
 };
 
-const isTest = (path: string): boolean => /\.(test|contract)\.ts$|\/test\//.test(path);
+const isTest = (path: string): boolean => /\.(test|contract|fixture)\.ts$|\/test\//.test(path);
 
 /** Faults of the table itself: a module that allows what comes after it, or what is not there. */
 export const tableFaults = (table: Readonly<Record<string, readonly string[]>>): string[] => {
@@ -230,6 +242,7 @@ const importFaults = (file: SourceFile, module: string, table: Readonly<Record<s
       );
     const other = moduleOf(path);
     if (other === module) return [];
+    if (path.endsWith('package.json')) return [];
     if (other === undefined) return [`${file.path}: imports ${specifier}, which is in no module`];
     return table[module]!.includes(other) ? [] : [`${file.path}: ${module} may not import ${other} (${specifier})`];
   });
