@@ -21,6 +21,7 @@ export const PREFIX = '/api/v1';
 
 export interface ApiParts extends InstanceParts {
   readonly clock: Clock;
+  readonly operatorHash: string;
   readonly log: Log;
   readonly artifacts: ArtifactFiles;
   readonly live: LiveOutput;
@@ -54,11 +55,11 @@ const documentOf = (rows: readonly Operation[], version: string) => openapi(rows
 
 /** The daemon's HTTP API as a request listener: routes, checks and errors all come from the tables. */
 export const createApi = (parts: ApiParts): RequestListener => {
-  const { ledger, clock, rows, draining, log, about } = parts;
+  const { ledger, clock, operatorHash, rows, draining, log, about } = parts;
   const handlers: Readonly<Record<string, AnyHandler>> = { ...createHandlers(parts), ...parts.more };
   let document: Record<string, unknown> | undefined;
   return requestListener({
-    mounts: [{ prefix: PREFIX, rows, handle: createPipeline({ ledger, clock, handlers, draining }) }],
+    mounts: [{ prefix: PREFIX, rows, handle: createPipeline({ ledger, clock, operatorHash, handlers, draining }) }],
     routes: {
       'GET /healthz': () => ({ ok: true }),
       [`GET ${PREFIX}/openapi.json`]: () => (document ??= documentOf(rows, about.version)),

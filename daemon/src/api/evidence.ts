@@ -2,16 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { RawAnswer, type RequestContext } from '@fairlead/shared/kit/http-server';
 import type { ArtifactRecord } from '../core/records.ts';
-import type { ArtifactFiles } from '../ledger/artifact-files.ts';
+import type { ArtifactFiles, OpenFile } from '../ledger/artifact-files.ts';
 import type { Reads } from '../ledger/ledger.ts';
 import type { HandlersOf } from './asked.ts';
 import { found } from './found.ts';
 
-/** The output of an attempt that still runs, where the runner keeps it. */
-export interface LiveOutput {
-  /** A part of what was printed so far; undefined when no output of the attempt is open. */
-  read(attemptId: string, offset: number, length: number): Promise<Buffer> | undefined;
-}
+/** The output of a step that still runs, where the runner keeps it; undefined when it is quiet or does not run. */
+export type LiveOutput = (stepId: string) => Pick<OpenFile, 'read' | 'size'> | undefined;
 
 export interface EvidenceParts {
   readonly read: Reads;
@@ -68,7 +65,7 @@ export const evidenceReads = ({ read, artifacts, live }: EvidenceParts): Handler
     const step = found(read.step(step_id));
     const attempt = step.attempt_id === null ? undefined : read.attempt(step.attempt_id);
     if (!attempt) return { attempt_id: null, text: '', offset, next_offset: offset, ended: false };
-    const growing = live.read(attempt.id, offset, length);
+    const growing = live(step_id)?.read(offset, length);
     const output = read.artifacts({ step_id, attempt_id: attempt.id }).find((one) => one.kind === 'output');
     const stored = output && offset < output.size ? artifacts.read(output.sha256, { offset, length }) : Buffer.alloc(0);
     const bytes = await (growing ?? stored);

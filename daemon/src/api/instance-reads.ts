@@ -15,6 +15,7 @@ import type { Store } from '../git/store.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { grantView } from '../ledger/views.ts';
 import type { OwnerPolicy } from '../policy/effective.ts';
+import { budgetLeft } from '../policy/grant.ts';
 import type { HandlersOf } from './asked.ts';
 import { jsonBytes } from './evidence.ts';
 import { found, servedInstance } from './found.ts';
@@ -91,14 +92,6 @@ const brokenPolicy = (instance: InstanceRecord, error: unknown): PolicyView => {
   };
 };
 
-const budgetLeft = (grant: GrantRecord | undefined): Instance['you']['budget_left'] =>
-  grant
-    ? {
-        steps: grant.budget.steps === null ? null : Math.max(0, grant.budget.steps - grant.spent.steps),
-        wall_ms: grant.budget.wall_ms === null ? null : Math.max(0, grant.budget.wall_ms - grant.spent.wall_ms),
-      }
-    : null;
-
 /** An instance with all that a planner needs to begin. */
 export const describeInstance = async (parts: InstanceParts, instance: InstanceRecord, asker: Asker): Promise<Instance> => {
   const { ledger, repositories } = parts;
@@ -123,7 +116,7 @@ export const describeInstance = async (parts: InstanceParts, instance: InstanceR
       authority: asker.authority,
       operations: operationsFor(parts.rows, asker),
       grant_expires_at: asker.grant ? isoTime(asker.grant.expires_at) : null,
-      budget_left: budgetLeft(asker.grant),
+      budget_left: asker.grant ? budgetLeft(asker.grant) : null,
     },
     halted: ledger.read.halted(),
     cursor: formatCursor({ epoch: ledger.epoch, seq: ledger.read.head(instance.id).seq }),

@@ -14,6 +14,7 @@ import { askerFor } from './rights.ts';
 export interface PipelineParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
+  readonly operatorHash: string;
   /** By operation name. */
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   /** Whether the daemon is shutting down. */
@@ -38,12 +39,13 @@ const withKey = (asker: Asker, row: Operation, key: string | undefined): Asker =
  * What every request goes through, whatever it asks: who it is, whether they may, a strict look at the input, whose ids it names,
  * the idempotency rule, and then its handler.
  */
-export const createPipeline = ({ ledger, clock, handlers, draining }: PipelineParts): Handle => {
+export const createPipeline = ({ ledger, clock, operatorHash, handlers, draining }: PipelineParts): Handle => {
   const told = createRefusalLog(ledger, clock);
   const rights = { read: ledger.read, clock };
+  const credentials = { read: ledger.read, operatorHash };
   return async (row, raw, context) => {
     if (draining()) throw new FairleadError('draining');
-    const caller = authenticate(context.headers, ledger.read);
+    const caller = authenticate(context.headers, credentials);
     try {
       const pathInstance = typeof raw['instance_id'] === 'string' ? raw['instance_id'] : undefined;
       const asker = askerFor(row, caller, pathInstance, rights);
@@ -53,7 +55,7 @@ export const createPipeline = ({ ledger, clock, handlers, draining }: PipelinePa
       if (address !== undefined) checkOwnership(input, address);
       const recheck = () => {
         if (draining()) throw new FairleadError('draining');
-        askerFor(row, authenticate(context.headers, ledger.read), pathInstance, rights);
+        askerFor(row, authenticate(context.headers, credentials), pathInstance, rights);
       };
       const handler = handlers[row.name];
       if (!handler) throw new FairleadError('operation_unknown', { detail: `${row.name} is not served here` });

@@ -2,7 +2,9 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Asker } from '../commands/command.ts';
+import type { GrantRecord } from '../core/records.ts';
 import type { Reads } from '../ledger/ledger.ts';
+import { checkGrant } from '../policy/grant.ts';
 import type { Caller } from './authentication.ts';
 
 /** What the owner can do while the machine is halted, besides looking: whatever takes away, and resume. */
@@ -11,7 +13,7 @@ const WHILE_HALTED: ReadonlySet<string> = new Set(['halt', 'resume', 'cancel_ste
 type Rights = Pick<Reads, 'grantFor' | 'halted' | 'instance'>;
 
 /** A connector asks about itself, with the address in the path; everything else needs the headers of a request that it carries. */
-const connectorAsker = (row: Operation, caller: Extract<Caller, { kind: 'connector' }>, pathInstance: string | undefined, read: Rights, clock: Clock): Asker => {
+const connectorAsker = (row: Operation, caller: Extract<Caller, { kind: 'connector' }>, pathInstance: string | undefined, read: Rights, now: number): Asker & { readonly grant: GrantRecord } => {
   const self = row.surface === 'connector';
   const instance_id = caller.instance_id ?? (self ? pathInstance : undefined);
   if (instance_id === undefined) throw new FairleadError('invalid_input', { field: 'Fairlead-Instance', rule: 'must name the addressed instance', detail: 'Fairlead-Instance is missing' });
@@ -22,16 +24,8 @@ const connectorAsker = (row: Operation, caller: Extract<Caller, { kind: 'connect
   if (!grant) throw new FairleadError('not_found');
   const instance = read.instance(instance_id);
   if (!instance || instance.removed_at !== null) throw new FairleadError('not_found');
-  if (grant.revoked_at !== null || grant.expires_at <= clock.now()) throw new FairleadError('grant_expired');
+  if (grant.revoked_at !== null || grant.expires_at <= now) throw new FairleadError('grant_expired');
   return { principal, authority: 'relay_asserted', remote: true, instance_id, grant };
-};
-
-/** Whether the grant and the row let a remote principal ask this. @throws FairleadError `local_only`, `authority_required`, `grant_denied` */
-const checkGranted = (row: Operation, { grant }: Asker): void => {
-  if (!row.remote) throw new FairleadError('local_only');
-  const named = grant?.operations.includes(row.name) ?? false;
-  if (row.effect === 'decide' && !(named && grant?.accept_relay_decisions)) throw new FairleadError('authority_required');
-  if (!named) throw new FairleadError('grant_denied', { detail: `The owner did not share ${row.name}` });
 };
 
 /**
@@ -44,9 +38,11 @@ export const askerFor = (row: Operation, caller: Caller, pathInstance: string | 
     if (row.effect !== 'read' && !WHILE_HALTED.has(row.name) && read.halted()) throw new FairleadError('halted');
     return caller.asker;
   }
-  const asker = connectorAsker(row, caller, pathInstance, read, clock);
+  const now = clock.now();
+  const asker = connectorAsker(row, caller, pathInstance, read, now);
   if (row.surface === 'connector') return asker;
-  checkGranted(row, asker);
+  if (!row.remote) throw new FairleadError('local_only');
+  checkGrant(asker.grant, { operation: row.name, decides: row.effect === 'decide', now });
   if (read.halted()) throw new FairleadError('halted');
   return asker;
 };

@@ -1,5 +1,5 @@
 import { STEP_STATES } from '@fairlead/shared/contract/states';
-import { stepSentence } from '../core/sentence.ts';
+import { sentence } from '../core/sentence.ts';
 import type { Reads } from '../ledger/ledger.ts';
 import { artifactView, attemptView, changeView, gateView, runNow, stepNow, validationView } from '../ledger/views.ts';
 import type { HandlersOf } from './asked.ts';
@@ -36,7 +36,7 @@ export const runReads = (read: Reads): HandlersOf<Names> => ({
       validations: attempt ? read.validations({ step_id, attempt_id: attempt.id }).map(validationView) : [],
       gate: gate ? gateView(gate) : null,
       artifacts: read.artifacts({ step_id, attempt_id: attempt?.id }).map(artifactView),
-      sentence: stepSentence({ step, gate, change }),
+      sentence: sentence({ step, position: shown.position, change_state: change?.state ?? null }),
     };
   },
   list_attempts: ({ step_id }) => {

@@ -5,7 +5,7 @@ import type { OutputOf } from '@fairlead/shared/contract/operations/table';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import { formatCursor, resumeAt } from '../core/cursor.ts';
 import type { EventRecord, StepRecord } from '../core/records.ts';
-import { stepSentence } from '../core/sentence.ts';
+import { sentence, waitAgain } from '../core/sentence.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { eventView, gateView, stepNow } from '../ledger/views.ts';
 import type { Handler } from './asked.ts';
@@ -44,14 +44,15 @@ export const waitStep = (ledger: Ledger, wakes: Wakes, clock: Clock): Handler<'w
     const gate = step.gate_id === null ? undefined : read.gate(step.gate_id);
     const change = step.change_id === null ? undefined : read.change(step.change_id);
     const decides = step.state === 'needs_approval' && gate?.state === 'pending';
+    const shown = stepNow(read, step);
     return {
-      step: stepNow(read, step),
+      step: shown,
       gate: decides ? gateView(gate) : null,
       events: events.map((event) => eventView(event, ledger.epoch)),
       next_cursor: formatCursor({ epoch: ledger.epoch, seq }),
       resumed,
-      wait_again: !STEP_STATES[step.state].end && !decides,
-      sentence: stepSentence({ step, gate, change }),
+      wait_again: waitAgain(step.state),
+      sentence: sentence({ step, position: shown.position, change_state: change?.state ?? null }),
     };
   };
   return async ({ step_id, cursor, timeout_ms }, { context, recheck }) => {
