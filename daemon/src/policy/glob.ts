@@ -52,9 +52,9 @@ const matchNames = (patterns: readonly string[], names: readonly string[]): bool
       n = ++resume;
     } else return false;
   }
-  // What is left over must match nothing at all; a `**` at the end wants at least one name, and that was the loop's to find.
+  // What is left over must match nothing at all; but a `**` at the end stands for at least one name.
   while (patterns[p] === DEEP && p < patterns.length - 1) p++;
-  return p === patterns.length || (patterns[p] === DEEP && p === patterns.length - 1 && deep === p);
+  return p === patterns.length;
 };
 
 /** Takes a pattern apart, once. The contract's `Pattern` says what is a pattern; anything else matches literally or not at all. */
