@@ -6,7 +6,7 @@ import { RawAnswer, bearerOf, idempotencyKeyOf, problemResponse, rawJson, type H
 import type { WireAnswer } from '@fairlead/shared/wire/exchange';
 import type { Audit } from '../audit/audit.ts';
 import type { AdminHandlers } from '../operations/admin.ts';
-import { audited, refusal, type Asked } from '../operations/audited.ts';
+import { audited, type Asked } from '../operations/audited.ts';
 import { newIdempotencyKey, type Planner } from '../operations/planner.ts';
 import type { Gatekeeper } from './gatekeeper.ts';
 
@@ -62,20 +62,9 @@ const headersOf = (row: Operation, { type, length }: WireAnswer): Record<string,
   ...(row.stream === 'bytes' && { 'content-disposition': 'attachment' }),
 });
 
-/** Validates what a planner sent; what does not fit is a refusal, and the audit has it first. */
-const checkedInput = async (audit: Audit, row: Operation, raw: Record<string, unknown>, actor: string, context: RequestContext): Promise<Record<string, unknown>> => {
-  try {
-    return readInput(row, raw);
-  } catch (error) {
-    if (!(error instanceof FairleadError)) throw error;
-    const asked: Asked = { actor, action: row.name, effect: row.effect, request_id: context.id, address: context.address };
-    throw await refusal(audit, asked, error, error.context.field);
-  }
-};
-
-const servePlanner = async ({ gatekeeper, planner, audit }: HandleParts, row: Operation, raw: Record<string, unknown>, context: RequestContext): Promise<unknown> => {
+const servePlanner = async ({ gatekeeper, planner }: HandleParts, row: Operation, raw: Record<string, unknown>, context: RequestContext): Promise<unknown> => {
   const token = await gatekeeper.planner(row.name, row.effect, bearerToken(context), context);
-  const call = { row, input: await checkedInput(audit, row, raw, token.id, context), token, requestId: context.id, address: context.address, accept: acceptOf(row, context), callerSignal: () => context.signal };
+  const call = { row, input: raw, token, requestId: context.id, address: context.address, accept: acceptOf(row, context), callerSignal: () => context.signal };
   if (row.effect === 'read') {
     const answer = await planner.call(call);
     if (Buffer.isBuffer(answer.body) && row.stream === 'none') return rawJson(answer.body, answer.status);

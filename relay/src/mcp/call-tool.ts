@@ -1,6 +1,5 @@
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { readInput } from '@fairlead/shared/contract/http';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { OperationTable } from '@fairlead/shared/contract/operations/table';
@@ -48,7 +47,10 @@ const keepTelling = (row: Operation, context: ServerContext, clock: Clock): (() 
 
 /** A page of an artifact as the row's output: the size comes from the artifact's own record. */
 const callForPage = async (parts: ToolCallParts, call: PlannerCall): Promise<unknown> => {
-  const input = call.input as { artifact_id: string; offset: number; length?: number };
+  const parsed = call.row.input.safeParse(call.input);
+  // What does not fit is refused, and audited, by the call itself.
+  if (!parsed.success) return parts.planner.call(call);
+  const input = parsed.data as { artifact_id: string; offset: number; length?: number };
   const record = await parts.planner.call({ ...call, row: parts.table['get_artifact']!, input: { artifact_id: input.artifact_id }, accept: 'json' });
   const { size } = JSON.parse((await bytesOf(record)).toString('utf8')) as { size: number };
   const length = Math.min(input.length ?? PAGE_BYTES, PAGE_BYTES, Math.max(0, size - input.offset));
@@ -67,7 +69,7 @@ const perform = async (parts: ToolCallParts, row: Operation, args: Record<string
     throw new FairleadError('invalid_input', { field: 'idempotency_key', rule, detail: `idempotency_key: ${rule}` });
   }
   const idempotencyKey = writes ? ((given as string | undefined) ?? newIdempotencyKey()) : undefined;
-  const call: PlannerCall = { row, input: readInput(row, input), ...caller, accept: 'json', idempotencyKey, callerSignal: () => context.mcpReq.signal };
+  const call: PlannerCall = { row, input, ...caller, accept: 'json', idempotencyKey, callerSignal: () => context.mcpReq.signal };
   const quiet = keepTelling(row, context, parts.clock);
   try {
     const value = row.stream === 'bytes' ? await callForPage(parts, call) : JSON.parse((await bytesOf(await parts.planner.call(call))).toString('utf8'));

@@ -1,4 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
+import { readInput } from '@fairlead/shared/contract/http';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import { randomBytes, type Clock } from '@fairlead/shared/kit/clock';
@@ -13,9 +14,10 @@ import { audited, refusal, type Asked } from './audited.ts';
 import { tie, tied, type Lifeline, type OnDrain } from './lifeline.ts';
 import { instanceView } from './views.ts';
 
-/** One call of a planner, over HTTP or MCP. The input has been validated. */
+/** One call of a planner, over HTTP or MCP. */
 export interface PlannerCall {
   readonly row: Operation;
+  /** As it came; the call validates it. */
   readonly input: Readonly<Record<string, unknown>>;
   readonly token: LiveToken;
   readonly requestId: string;
@@ -125,7 +127,17 @@ export const openPlanner = (parts: PlannerParts): Planner => {
     return () => drains.delete(fn);
   };
 
-  const serve = async (call: PlannerCall): Promise<WireAnswer> => {
+  /** Validates what a planner sent; what does not fit is a refusal, and the audit has it first. */
+  const checked = async (call: PlannerCall): Promise<PlannerCall> => {
+    try {
+      return { ...call, input: readInput(call.row, call.input) };
+    } catch (error) {
+      throw error instanceof FairleadError ? await refusal(audit, asked(call), error, error.context.field) : error;
+    }
+  };
+
+  const serve = async (given: PlannerCall): Promise<WireAnswer> => {
+    const call = await checked(given);
     if (call.row.surface === 'each') {
       const denied = mayCall(call.token, call.row, undefined) !== 'yes';
       if (denied) throw await refusal(audit, asked(call), new FairleadError('scope_denied', { more: { scope: call.row.scope } }));
