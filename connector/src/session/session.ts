@@ -119,6 +119,7 @@ export const createSession = (parts: SessionParts): Session => {
         pinnedRelayKey: identity.relay_key,
       });
       if (!move('welcomed', { sessionId: welcome.session_id })) return transport.destroy();
+      transport.trust();
       welcomedAt = clock.monotonic();
       channel = createAnsweringChannel(transport, clock, { handle: parts.answer, onAdvertised: advertised, onEnd: lineEnded });
       unanswered = 0;
