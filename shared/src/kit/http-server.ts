@@ -334,10 +334,17 @@ export const listen = (listener: RequestListener, { host, port }: { readonly hos
 
 const closeServer = (server: Server, grace: number): Promise<void> =>
   new Promise((resolve) => {
-    const cancel = systemClock.after(grace, () => server.closeAllConnections());
+    let cancelSweep = () => {};
+    // A kept connection whose last request has just been answered would hold the server open until the peer lets go of it.
+    const sweep = () => {
+      server.closeIdleConnections();
+      cancelSweep = systemClock.after(20, sweep);
+    };
+    const cancelGrace = systemClock.after(grace, () => server.closeAllConnections());
     server.close(() => {
-      cancel();
+      cancelSweep();
+      cancelGrace();
       resolve();
     });
-    server.closeIdleConnections();
+    sweep();
   });
