@@ -1,10 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, sep } from 'node:path';
 import { detectConfinement } from '../../process/detect.ts';
 import { runProgram } from '../../process/run.ts';
 import { atLeast, blocked, ok, warning, type Finding } from './finding.ts';
-import { mkdtemp, rm } from 'node:fs/promises';
 
 const NODE = '20.19';
 const GIT = '2.38';
@@ -46,7 +46,7 @@ const sandboxFinding = async (toolchain: readonly string[]): Promise<Finding> =>
 
 /** Where systems keep their programs; the sandbox shows these anyway. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64', '/System'];
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}${sep}`);
+const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
 const isFolder = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /**
