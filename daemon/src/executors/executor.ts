@@ -45,8 +45,8 @@ export interface ExecutorResult {
   readonly tree?: string;
   /** `unconfirmed`: something that was started may still run. */
   readonly stopped?: 'by_itself' | 'confirmed' | 'unconfirmed';
-  /** Epoch ms at which a `quota` outcome may be tried again. */
-  readonly resets_at?: number;
+  /** In how many ms a `quota` outcome may be tried again, when that is known. */
+  readonly resets_in_ms?: number;
 }
 
 /** What performs an attempt. One contract suite holds for all of them. */

@@ -9,6 +9,9 @@ const SLOW_MS = 60_000;
 /** What `simulation.large_output` prints, in all. */
 const LARGE_OUTPUT = 8 * 1024 * 1024;
 
+/** When the limit of `simulation.quota` resets. */
+const QUOTA_MS = 60_000;
+
 interface Stage {
   readonly order: ExecutorOrder;
   readonly report: ExecutorReport;
@@ -82,7 +85,7 @@ const SCRIPTS = {
     description: 'ends with exit code 70',
     play: answer({ outcome: 'crashed', exit_code: 70, signal: null, reason: failure('simulated_crash', 'The simulation crashed') }),
   },
-  quota: { description: 'reaches a usage limit', play: answer({ outcome: 'quota', reason: failure('simulated_quota', 'The simulated limit is reached') }) },
+  quota: { description: 'reaches a usage limit', play: answer({ outcome: 'quota', resets_in_ms: QUOTA_MS, reason: failure('simulated_quota', 'The simulated limit is reached') }) },
   stop_unconfirmed: { description: 'is stopped, but leaves something running', play: answer({ outcome: 'cancelled', stopped: 'unconfirmed' }) },
   slow: { description: 'works for a minute unless it is stopped', play: slow },
   fence_broken: { description: 'adds a link that leaves the tree', play: escapingLink },

@@ -31,10 +31,9 @@ const findingsOf = (scope: PreparedScope, work: Work, difference: Difference): F
       ...(link_target !== null && { link_target }),
     })),
     numstat: difference.entries,
-    names: [],
     earlier: [
       ...work.findings.map(({ rule, path, message }) => failed(rule, path, message)),
-      ...difference.collisions.map((pair) => failed('name_collision', pair.path, `${pair.path} and ${pair.with} are one name on some systems`)),
+      ...difference.collisions.map((pair) => failed('name_collision', pair.path, `the same name as ${pair.with} on some systems`)),
     ],
     effective: scope.effective,
   });
@@ -105,6 +104,7 @@ export const collect = async (scope: PreparedScope, workspace: Workspace | undef
   const empty = !observed || (observed.difference.entries.length === 0 && work.findings.length === 0);
   if (!observed || empty) {
     await deps.ledger.record((tx) => {
+      if (work) tx.set.attempt(attempt.id, { tree: work.tree });
       for (const row of others) tx.add.artifact(row, BY_DAEMON);
       tx.move.step(step.id, 'collected', {}, { ...BY_DAEMON, data: { changed_files: 0 } });
     });

@@ -64,7 +64,8 @@ export const execute = async (scope: PreparedScope, workspace: Workspace | undef
       { reason, exit_code: result.exit_code ?? null, signal: result.signal ?? null, tree: result.tree ?? null },
       { ...BY_DAEMON, data: { outcome: result.outcome, exit_code: result.exit_code ?? null } },
     );
-    tx.move.step(step.id, 'executed', {}, BY_DAEMON);
+    const resets = result.outcome === 'quota' ? result.resets_in_ms : undefined;
+    tx.move.step(step.id, 'executed', resets === undefined ? {} : { resume_at: tx.at + resets }, BY_DAEMON);
   });
   return result;
 };

@@ -1,0 +1,143 @@
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import { BY_DAEMON } from '../core/records.ts';
+import type { StopReason } from '../executors/executor.ts';
+import type { OpenFile } from '../ledger/artifact-files.ts';
+import type { Workspace } from '../workspaces/workspaces.ts';
+import { check, checkoutFailed } from './check.ts';
+import { collect } from './collect.ts';
+import { conclude } from './conclude.ts';
+import { execute, LEFT } from './execute.ts';
+import { openSink } from './output-sink.ts';
+import { beginAttempt, executorOf, prepare } from './prepare.ts';
+import { preparedScope, rowsOf, type PreparedScope, type RunnerDeps, type Scope } from './scope.ts';
+import type { Round } from './validate.ts';
+
+/** Performs attempts. It chooses no state: what a stage observes is recorded, and core says what follows. */
+export interface Runner {
+  /** Takes a queued step through all its stages. Never rejects: what goes wrong is recorded with the step. */
+  run(stepId: string, signal: AbortSignal): Promise<void>;
+  /** Enters a step again that a crash left in `collecting` or `validating`. Never rejects. */
+  resume(stepId: string, signal: AbortSignal): Promise<void>;
+  /** What the executor of a running step has printed so far; undefined when it is quiet or not running. */
+  liveOutput(stepId: string): OpenFile | undefined;
+}
+
+/** How a stopped preparation ends: nothing ran yet, so that nothing needs to be confirmed. */
+const endPreparation = async ({ deps, step, attempt, signal }: Scope, error: unknown): Promise<void> => {
+  const stopped = signal.aborted ? (signal.reason as StopReason) : undefined;
+  if (stopped === 'shutdown') return;
+  const known = error instanceof FairleadError;
+  if (stopped === undefined && !known) deps.log.error({ err: error, step: step.id }, 'preparation failed');
+  const reason = stopped ? null : { code: known ? error.code : 'internal', message: error instanceof Error ? error.message : String(error) };
+  await deps.ledger.record((tx) => {
+    if (stopped) tx.move.attempt(attempt.id, stopped === 'timeout' ? 'timed_out' : 'cancelled', {}, BY_DAEMON);
+    else tx.move.attempt(attempt.id, 'lost', { reason }, BY_DAEMON);
+    tx.move.step(step.id, stopped === undefined ? 'preparation_failed' : stopped === 'timeout' ? 'timed_out' : 'cancelled', { reason }, BY_DAEMON);
+  });
+};
+
+/** A fault of the daemon itself in mid-flight: what happened is known as far as it is recorded, but it cannot go on. */
+const stuck = async (deps: RunnerDeps, stepId: string, error: unknown): Promise<void> => {
+  deps.log.error({ err: error, step: stepId }, 'a step cannot go on');
+  const reason = { code: error instanceof FairleadError ? error.code : 'internal', message: error instanceof Error ? error.message : String(error) };
+  await deps.ledger.record((tx) => {
+    const step = tx.read.step(stepId);
+    const attempt = step?.attempt_id ? tx.read.attempt(step.attempt_id) : undefined;
+    if (attempt?.state === 'active') tx.move.attempt(attempt.id, 'lost', { reason }, BY_DAEMON);
+    tx.move.step(stepId, 'stuck', { reason }, BY_DAEMON);
+  });
+};
+
+const scopeFor = async (deps: RunnerDeps, stepId: string, signal: AbortSignal): Promise<Scope> => {
+  const { attempt, ...rows } = rowsOf(deps.ledger, stepId);
+  if (!attempt) throw new Error(`Step ${stepId} has no attempt`);
+  const [executor, ground] = [executorOf(deps, attempt.executor), await deps.grounds.of(rows.instance)];
+  return { deps, ...rows, attempt, executor, ground, signal, sink: openSink(deps.artifacts, deps.redactor) };
+};
+
+/** From the end of the executor on. Each stage reads from the ledger where things stand, so that it can be entered again. */
+const finish = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
+  const { deps } = scope;
+  const now = (): PreparedScope => preparedScope({ ...scope, ...refreshed(deps, scope) });
+  if (now().step.state === 'collecting') await collect(now(), workspace);
+  if (workspace) await deps.workspaces.release(workspace);
+  let round: Round;
+  try {
+    round = await check(now());
+  } catch (error) {
+    if (!(error instanceof FairleadError)) throw error;
+    return checkoutFailed(scope, { code: error.code, message: error.message });
+  }
+  if (scope.signal.aborted && scope.signal.reason === 'shutdown' && round.interrupted) return;
+  await conclude(now(), round);
+};
+
+const refreshed = (deps: RunnerDeps, scope: Scope): Pick<Scope, 'step' | 'attempt'> => {
+  const { step, attempt } = rowsOf(deps.ledger, scope.step.id);
+  return { step, attempt: attempt ?? scope.attempt };
+};
+
+/** Makes a stop signal with the step's time limit in it. */
+const withLimit = async <T>(deps: RunnerDeps, timeoutMs: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+  const stop = new AbortController();
+  const cancel = deps.clock.after(timeoutMs, () => stop.abort('timeout' satisfies StopReason));
+  try {
+    return await work(AbortSignal.any([outer, stop.signal]));
+  } finally {
+    cancel();
+  }
+};
+
+export const createRunner = (deps: RunnerDeps): Runner => {
+  const sinks = new Map<string, Scope['sink']>();
+
+  const whole = async (stepId: string, signal: AbortSignal): Promise<void> => {
+    try {
+      await beginAttempt(deps, stepId);
+    } catch (error) {
+      // It was cancelled while it waited: there is nothing to do.
+      if (error instanceof FairleadError && error.code === 'transition_refused') return;
+      throw error;
+    }
+    let scope: Scope | undefined;
+    let prepared;
+    try {
+      scope = await scopeFor(deps, stepId, signal);
+      sinks.set(stepId, scope.sink);
+      prepared = await prepare(scope);
+    } catch (error) {
+      const { attempt, ...rows } = rowsOf(deps.ledger, stepId);
+      await deps.workspaces.release({ name: attempt!.id });
+      await endPreparation({ ...scope, deps, ...rows, attempt: attempt!, signal } as Scope, error);
+      return;
+    }
+    if ((await execute(prepared.scope, prepared.workspace)) === LEFT) return;
+    await finish(prepared.scope, prepared.workspace);
+  };
+
+  const again = async (stepId: string, signal: AbortSignal): Promise<void> => {
+    const scope = preparedScope(await scopeFor(deps, stepId, signal));
+    const workspace = scope.executor.needs === 'workspace' ? await deps.workspaces.find?.(scope.attempt.id) : undefined;
+    const lost = scope.step.state === 'collecting' && scope.attempt.state === 'finished' && scope.attempt.tree === null && !workspace;
+    if (lost) throw new FairleadError('store_unwritable', { detail: 'The workspace of the interrupted attempt is gone' });
+    await finish(scope, workspace);
+  };
+
+  const guarded = async (stepId: string, signal: AbortSignal, work: typeof whole): Promise<void> => {
+    try {
+      const step = deps.ledger.read.step(stepId);
+      if (!step) return;
+      await withLimit(deps, step.timeout_ms, signal, (limited) => work(stepId, limited));
+    } catch (error) {
+      await stuck(deps, stepId, error).catch((cause: unknown) => deps.log.error({ err: cause, step: stepId }, 'the ledger cannot be written'));
+    } finally {
+      sinks.delete(stepId);
+    }
+  };
+
+  return {
+    run: (stepId, signal) => guarded(stepId, signal, whole),
+    resume: (stepId, signal) => guarded(stepId, signal, again),
+    liveOutput: (stepId) => sinks.get(stepId)?.file,
+  };
+};

@@ -1,0 +1,48 @@
+import type { Clock } from '@fairlead/shared/kit/clock';
+import type { Log } from '@fairlead/shared/kit/log';
+import { BY_DAEMON } from '../core/records.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+
+/** The longest time between two looks: gates live for days, so that one an hour is near enough. */
+const LONGEST_MS = 3_600_000;
+
+export interface Timers {
+  /** Sets the one timer to the next time at which something falls due. */
+  set(): void;
+  clear(): void;
+}
+
+/** Steps whose agent's limit resets at a known time resume; gates that nobody decided expire. */
+export const createTimers = ({ ledger, clock, log }: { readonly ledger: Ledger; readonly clock: Clock; readonly log: Log }): Timers => {
+  let cancel = (): void => undefined;
+
+  const due = async (): Promise<void> => {
+    const now = clock.now();
+    await ledger.record((tx) => {
+      for (const step of tx.read.stepsIn(['waiting_quota'])) {
+        if ((step.resume_at ?? now) <= now) tx.move.step(step.id, 'resumed', { reason: null }, BY_DAEMON);
+      }
+      for (const gate of tx.read.expiredGates(now)) {
+        tx.move.gate(gate.id, 'expired', {}, BY_DAEMON);
+        const step = tx.read.step(gate.step_id);
+        const reason = { code: 'gate_expired', message: 'Nobody decided in time' };
+        if (step?.state === 'needs_approval' && step.gate_id === gate.id) tx.move.step(step.id, 'rejected', { reason }, BY_DAEMON);
+      }
+    });
+  };
+
+  const timers: Timers = {
+    set() {
+      cancel();
+      const now = clock.now();
+      const waits = ledger.read.stepsIn(['waiting_quota']).map((step) => Math.max(0, (step.resume_at ?? now) - now));
+      cancel = clock.after(Math.min(LONGEST_MS, ...waits), () => {
+        due()
+          .catch((error: unknown) => log.error({ err: error }, 'what fell due could not be recorded'))
+          .then(() => timers.set());
+      });
+    },
+    clear: () => cancel(),
+  };
+  return timers;
+};
