@@ -240,8 +240,13 @@ const send = async (response: ServerResponse, answer: RawAnswer, context: Reques
     if (signal.aborted) return;
     if (!response.write(chunk)) {
       await new Promise<void>((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
+        const go = () => {
+          response.off('drain', go);
+          response.off('close', go);
+          resolve();
+        };
+        response.on('drain', go);
+        response.on('close', go);
       });
     }
   }

@@ -158,6 +158,28 @@ describe('requestListener', () => {
     expect(await seen).toBe('aborted');
   });
 
+  it('a long stream to a slow reader passes whole, and leaves no listeners behind', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => void warnings.push(warning);
+    process.on('warning', warned);
+    const server = await serve(async () =>
+      new RawAnswer(
+        (async function* () {
+          for (let part = 0; part < 60; part++) yield Buffer.alloc(256 * 1024);
+        })(),
+      ),
+    );
+    const response = await requestRaw({ method: 'GET', url: `${server.url}/api/v1/things/x` });
+    let size = 0;
+    for await (const part of response.body as AsyncIterable<Buffer>) {
+      size += part.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    process.off('warning', warned);
+    expect(size).toBe(60 * 256 * 1024);
+    expect(warnings).toEqual([]);
+  });
+
   it('a stream that breaks is a broken connection, never a short answer', async () => {
     const server = await serve(async () =>
       new RawAnswer(

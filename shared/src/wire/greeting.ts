@@ -129,6 +129,7 @@ export const greetRelay = async (
     transport.sendText(encodeFrame(prove));
     const welcome = expectFrame(await inbox.next(), 'welcome');
     checkWelcome(challenge, prove, welcome, options.pinnedRelayKey);
+    transport.trust();
     return welcome;
   } catch (error) {
     transport.close(CLOSE.normal, 'handshake failed');

@@ -131,6 +131,17 @@ describe('the greeting', () => {
     expect(first).toBe('first');
   });
 
+  it('lifts the limit for strangers on both sides', async () => {
+    const pair = memoryPair();
+    const trusted: string[] = [];
+    const side = (name: string, transport: typeof pair.left.transport) => ({ ...transport, trust: () => void trusted.push(name) });
+    await Promise.all([
+      greetConnector(side('relay', pair.left.transport), { clock: systemClock, relayKey, origin: ORIGIN, find: () => enabled }),
+      greetRelay(side('connector', pair.right.transport), { clock: systemClock, ...self }),
+    ]);
+    expect(trusted).toEqual(['relay', 'connector']);
+  });
+
   it('answers an unknown connector and a wrong key alike, and a disabled one with its state', async () => {
     const refusals: string[] = [];
     for (const known of [undefined, { key: generateKey().publicKey, state: 'disabled' } as const, { ...enabled, state: 'disabled' } as const, { ...enabled, state: 'revoked' } as const]) {
