@@ -71,7 +71,14 @@ const assemble = async (base: Base) => {
   const hub = openHub({ store, clock, audit, log, key, origin, registry, countStranger });
   const planner = openPlanner({ hub, audit, clock });
   const gatekeeper = createGatekeeper({ tokens, isAdmin, countStranger, audit, clock, draining });
-  const admin = adminHandlers({ store, clock, tokens, hub, enrollment, about: { origin, relayKey: key.publicKey, startedAt: base.startedAt, draining } });
+  const admin = adminHandlers({
+    store,
+    clock,
+    tokens,
+    hub,
+    enrollment,
+    about: { origin, relayKey: key.publicKey, startedAt: base.startedAt, draining },
+  });
   const mcp = mcpEndpoint({ gatekeeper, planner, hub, clock, log, table });
   return { audit, tokens, hub, planner, mcp, handle: apiHandle({ gatekeeper, planner, admin, audit }) };
 };
@@ -86,14 +93,22 @@ const httpListener = (base: Base, parts: Parts) => {
       'GET /healthz': () => ({ ok: true }),
       'GET /readyz': () => {
         const ready = !base.draining && base.store.writable();
-        return new RawAnswer(JSON.stringify({ ready, draining: base.draining }), { status: ready ? 200 : 503, headers: { 'content-type': 'application/json' } });
+        return new RawAnswer(JSON.stringify({ ready, draining: base.draining }), {
+          status: ready ? 200 : 503,
+          headers: { 'content-type': 'application/json' },
+        });
       },
       'GET /api/v2/openapi.json': () => rawJson(document),
     },
     listeners: { '/mcp': parts.mcp.listener },
-    check: ({ headers }) => checkHostAndOrigin(headers, { hosts: [new URL(base.origin).host, ...base.settings.allowed_hosts], origins: [base.origin, ...base.settings.allowed_origins] }),
+    check: ({ headers }) =>
+      checkHostAndOrigin(headers, {
+        hosts: [new URL(base.origin).host, ...base.settings.allowed_hosts],
+        origins: [base.origin, ...base.settings.allowed_origins],
+      }),
     failed(error, { id, path }) {
-      if (!(error instanceof FairleadError) || error.code === 'internal') base.log.error({ err: error, request_id: id, path }, 'a request failed');
+      if (!(error instanceof FairleadError) || error.code === 'internal')
+        base.log.error({ err: error, request_id: id, path }, 'a request failed');
     },
   });
 };
@@ -108,24 +123,25 @@ const socketServer = (base: Base, { hub }: Parts) =>
     },
   });
 
-const closing = (base: Base, parts: Parts, server: Listening, sockets: ReturnType<typeof socketServer>, unlock: () => void) => async (grace: number) => {
-  base.draining = true;
-  const served = server.close(grace);
-  const cancelled = new AbortController();
-  await Promise.race([parts.planner.drain(), base.clock.sleep(grace, cancelled.signal).catch(() => {})]);
-  cancelled.abort();
-  // The HTTP server counts the connectors' sockets, so they go first; what they still owed fails at once.
-  parts.hub.close();
-  sockets.close();
-  await parts.mcp.close();
-  await served;
-  // The audit's last turn may still hold what the sessions said as they ended.
-  await new Promise((resolve) => setImmediate(resolve));
-  parts.tokens.close();
-  parts.audit.close();
-  base.store.close();
-  unlock();
-};
+const closing =
+  (base: Base, parts: Parts, server: Listening, sockets: ReturnType<typeof socketServer>, unlock: () => void) => async (grace: number) => {
+    base.draining = true;
+    const served = server.close(grace);
+    const cancelled = new AbortController();
+    await Promise.race([parts.planner.drain(), base.clock.sleep(grace, cancelled.signal).catch(() => {})]);
+    cancelled.abort();
+    // The HTTP server counts the connectors' sockets, so they go first; what they still owed fails at once.
+    parts.hub.close();
+    sockets.close();
+    await parts.mcp.close();
+    await served;
+    // The audit's last turn may still hold what the sessions said as they ended.
+    await new Promise((resolve) => setImmediate(resolve));
+    parts.tokens.close();
+    parts.audit.close();
+    base.store.close();
+    unlock();
+  };
 
 /**
  * Starts a relay.
@@ -136,7 +152,10 @@ export const startRelay = async ({ home, settings, clock = systemClock, table = 
   const unlock = lockHome(home.lock);
   try {
     const base: Base = {
-      home, settings, clock, table,
+      home,
+      settings,
+      clock,
+      table,
       log: createLog({ part: 'relay', level: settings.log }),
       store: openStore(home.database),
       key: await loadOrCreateKey(home.key),

@@ -13,10 +13,32 @@ const text = 'grüße '.repeat(20_000);
 const stepId = instance.resource('step');
 
 const step = {
-  id: stepId, run_id: instance.resource('run'), instance_id: instance.id, number: 1, title: 't', state: 'completed', ended: true, reason: null, warnings: [],
-  executor: { requested: 'patch', used: 'patch' }, simulated: false, confinement: 'not_needed', position: null, base: 'target', base_commit: null, attempts: 1,
-  attempt_id: null, change_id: null, gate_id: null, stop_requested_at: null, submitted_by: { id: 'p', name: 'p' }, authority: 'relay_asserted',
-  created_at: '2026-01-01T00:00:00.000Z', updated_at: '2026-01-01T00:00:00.000Z', ended_at: null, from_a_newer_daemon: true,
+  id: stepId,
+  run_id: instance.resource('run'),
+  instance_id: instance.id,
+  number: 1,
+  title: 't',
+  state: 'completed',
+  ended: true,
+  reason: null,
+  warnings: [],
+  executor: { requested: 'patch', used: 'patch' },
+  simulated: false,
+  confinement: 'not_needed',
+  position: null,
+  base: 'target',
+  base_commit: null,
+  attempts: 1,
+  attempt_id: null,
+  change_id: null,
+  gate_id: null,
+  stop_requested_at: null,
+  submitted_by: { id: 'p', name: 'p' },
+  authority: 'relay_asserted',
+  created_at: '2026-01-01T00:00:00.000Z',
+  updated_at: '2026-01-01T00:00:00.000Z',
+  ended_at: null,
+  from_a_newer_daemon: true,
 };
 
 const value = (body: unknown) => ({ status: 200, type: 'application/json', body: Buffer.from(JSON.stringify(body)) });
@@ -26,9 +48,29 @@ beforeAll(async () => {
   connector = await testConnector(relay, async ({ operation, input }, { signal }) => {
     if (operation === 'wait_step') {
       await systemClock.sleep(8_500, signal);
-      return value({ step, gate: null, events: [], next_cursor: 'c00000000.1', resumed: 'resumed', wait_again: false, sentence: 'The step is completed.' });
+      return value({
+        step,
+        gate: null,
+        events: [],
+        next_cursor: 'c00000000.1',
+        resumed: 'resumed',
+        wait_again: false,
+        sentence: 'The step is completed.',
+      });
     }
-    if (operation === 'get_artifact') return value({ id: input['artifact_id'], step_id: stepId, attempt_id: null, kind: 'output', name: 'o', media_type: 'text/plain', size: Buffer.byteLength(text), sha256: '0'.repeat(64), redactions: 0, created_at: '2026-01-01T00:00:00.000Z' });
+    if (operation === 'get_artifact')
+      return value({
+        id: input['artifact_id'],
+        step_id: stepId,
+        attempt_id: null,
+        kind: 'output',
+        name: 'o',
+        media_type: 'text/plain',
+        size: Buffer.byteLength(text),
+        sha256: '0'.repeat(64),
+        redactions: 0,
+        created_at: '2026-01-01T00:00:00.000Z',
+      });
     if (operation === 'get_artifact_content') {
       const offset = input['offset'] as number;
       return { status: 200, type: 'text/plain', body: Buffer.from(text).subarray(offset, offset + (input['length'] as number)) };
@@ -42,12 +84,19 @@ afterAll(() => relay.end());
 
 const connect = async (secret: string, mode: 'auto' | 'legacy') => {
   const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${relay.url}/mcp`), { requestInit: { headers: { authorization: `Bearer ${secret}` } } }));
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(`${relay.url}/mcp`), { requestInit: { headers: { authorization: `Bearer ${secret}` } } }),
+  );
   return client;
 };
 
 const post = async (headers: Record<string, string>, body = '{}', method = 'POST') => {
-  const answer = await requestRaw({ method, url: `${relay.url}/mcp`, headers: { accept: 'application/json, text/event-stream', ...headers }, ...(method === 'POST' && { body }) });
+  const answer = await requestRaw({
+    method,
+    url: `${relay.url}/mcp`,
+    headers: { accept: 'application/json, text/event-stream', ...headers },
+    ...(method === 'POST' && { body }),
+  });
   return { status: answer.status, headers: answer.headers, text: (await readAll(answer.body)).toString('utf8') };
 };
 
@@ -63,8 +112,15 @@ describe.each(['auto', 'legacy'] as const)('an MCP client of the %s era', (mode)
       expect(tool.name).toMatch(/^[a-z0-9_]{1,32}$/);
       expect(tool.inputSchema).toMatchObject({ type: 'object' });
       expect(JSON.stringify(tool)).not.toContain('$ref');
-      for (const schema of [tool.inputSchema, tool.outputSchema!]) for (const bad of ['anyOf', 'oneOf', 'allOf']) expect(schema).not.toHaveProperty(bad);
-      expect(Object.keys(tool.annotations!).sort()).toEqual(['destructiveHint', 'idempotentHint', 'openWorldHint', 'readOnlyHint', 'title']);
+      for (const schema of [tool.inputSchema, tool.outputSchema!])
+        for (const bad of ['anyOf', 'oneOf', 'allOf']) expect(schema).not.toHaveProperty(bad);
+      expect(Object.keys(tool.annotations!).sort()).toEqual([
+        'destructiveHint',
+        'idempotentHint',
+        'openWorldHint',
+        'readOnlyHint',
+        'title',
+      ]);
       expect(tool.annotations!.readOnlyHint).toBe(OPERATIONS[tool.name as keyof typeof OPERATIONS].effect === 'read');
     }
     expect(tools.find(({ name }) => name === 'submit_task')!.inputSchema.properties).toHaveProperty('idempotency_key');
@@ -91,7 +147,7 @@ describe.each(['auto', 'legacy'] as const)('an MCP client of the %s era', (mode)
     const failed = async (name: string, args: Record<string, unknown>) => {
       const result = await client.callTool({ name, arguments: args });
       expect(result.isError).toBe(true);
-      return (result.structuredContent as { code: string; field?: string });
+      return result.structuredContent as { code: string; field?: string };
     };
     expect(await failed('get_step', { step_id: stepId, nonsense: 1 })).toMatchObject({ code: 'invalid_input', field: 'nonsense' });
     expect(await failed('get_step', { step_id: testInstance().resource('step') })).toMatchObject({ code: 'not_found' });
@@ -121,7 +177,10 @@ describe.each(['auto', 'legacy'] as const)('an MCP client of the %s era', (mode)
     const { secret } = await relay.plannerToken();
     const client = await connect(secret, mode);
     const heard: number[] = [];
-    const result = await client.callTool({ name: 'wait_step', arguments: { step_id: stepId } }, { onprogress: ({ progress }) => void heard.push(progress) });
+    const result = await client.callTool(
+      { name: 'wait_step', arguments: { step_id: stepId } },
+      { onprogress: ({ progress }) => void heard.push(progress) },
+    );
     expect(result.content).toMatchObject([{ text: 'The step is completed.' }, {}]);
     expect(heard).toEqual([1, 2]);
     await client.close();
@@ -151,7 +210,9 @@ describe('the MCP endpoint', () => {
     const { secret } = await relay.plannerToken();
     const authorization = `Bearer ${secret}`;
     expect((await post({ authorization }, '', 'GET')).status).toBe(405);
-    expect((await post({ authorization, 'content-type': 'application/json' }, '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}')).text).toContain('malformed_json');
+    expect(
+      (await post({ authorization, 'content-type': 'application/json' }, '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}')).text,
+    ).toContain('malformed_json');
   });
 
   it('refuses a Host and an Origin that are not its own', async () => {
@@ -164,7 +225,10 @@ describe('the MCP endpoint', () => {
   it('needs no session: a call without initialize is served', async () => {
     const { secret } = await relay.plannerToken();
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'list_instances', arguments: {} } });
-    const answer = await post({ authorization: `Bearer ${secret}`, 'content-type': 'application/json', 'mcp-protocol-version': '2025-06-18' }, body);
+    const answer = await post(
+      { authorization: `Bearer ${secret}`, 'content-type': 'application/json', 'mcp-protocol-version': '2025-06-18' },
+      body,
+    );
     expect(answer.status).toBe(200);
     expect(answer.text).toContain(instance.id);
     expect(answer.headers['mcp-session-id']).toBeUndefined();

@@ -24,10 +24,25 @@ beforeAll(async () => {
       await systemClock.sleep(20_000, signal);
     }
     if (asked.operation === 'get_artifact_content') {
-      return { status: 200, type: 'text/html', body: (async function* () { for (let part = 0; part < 100; part++) yield Buffer.alloc(100_000, part); })(), length: 10_000_000 };
+      return {
+        status: 200,
+        type: 'text/html',
+        body: (async function* () {
+          for (let part = 0; part < 100; part++) yield Buffer.alloc(100_000, part);
+        })(),
+        length: 10_000_000,
+      };
     }
     if (asked.accept === 'events') {
-      return { status: 200, type: 'text/event-stream', body: (async function* () { yield Buffer.from('data: 1\n\n'); await systemClock.sleep(20_000, signal); yield Buffer.from('data: 2\n\n'); })() };
+      return {
+        status: 200,
+        type: 'text/event-stream',
+        body: (async function* () {
+          yield Buffer.from('data: 1\n\n');
+          await systemClock.sleep(20_000, signal);
+          yield Buffer.from('data: 2\n\n');
+        })(),
+      };
     }
     return value({ operation: asked.operation, input: asked.input, big: 12345678901234567890n.toString() });
   });
@@ -36,7 +51,12 @@ beforeAll(async () => {
 afterAll(() => relay.end());
 
 const raw = async (method: string, path: string, token: string, headers: Record<string, string> = {}, body?: string) => {
-  const answer = await requestRaw({ method, url: `${relay.url}/api/v2${path}`, headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers }, body });
+  const answer = await requestRaw({
+    method,
+    url: `${relay.url}/api/v2${path}`,
+    headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    body,
+  });
   return { status: answer.status, headers: answer.headers, text: (await readAll(answer.body)).toString('utf8') };
 };
 
@@ -48,7 +68,12 @@ describe('a planner over /api/v2', () => {
     expect(answer.status).toBe(200);
     expect(answer.text).toBe(JSON.stringify({ operation: 'get_step', input: { step_id: step }, big: '12345678901234567890' }));
     const asked = connector.requests.at(-1)!;
-    expect(asked).toMatchObject({ operation: 'get_step', instance_id: mine.id, authority: 'relay_asserted', principal: { id: 'planner:planner', name: 'planner' } });
+    expect(asked).toMatchObject({
+      operation: 'get_step',
+      instance_id: mine.id,
+      authority: 'relay_asserted',
+      principal: { id: 'planner:planner', name: 'planner' },
+    });
   });
 
   it('lists and reaches only the instances of its token; foreign and missing ids answer alike', async () => {
@@ -64,7 +89,9 @@ describe('a planner over /api/v2', () => {
     const reasons = (await relay.audit({ action: 'get_step', outcome: 'not_found' })).map(({ detail }) => detail['reason']);
     expect(reasons).toEqual(['missing', 'foreign']);
     // The prefix alone is not enough for an instance id.
-    expect(await codeOf(client.call('get_instance', { instance_id: `${mine.id.slice(0, -1)}${mine.id.endsWith('a') ? 'b' : 'a'}` }))).toBe('not_found');
+    expect(await codeOf(client.call('get_instance', { instance_id: `${mine.id.slice(0, -1)}${mine.id.endsWith('a') ? 'b' : 'a'}` }))).toBe(
+      'not_found',
+    );
   });
 
   it('refuses without the scope, without a token and with the admin token, and audits each', async () => {
@@ -100,7 +127,10 @@ describe('a planner over /api/v2', () => {
     const bytes = await waiting.client.stream('list_events', { instance_id: mine.id }, { accept: 'text/event-stream' });
     const iterator = bytes[Symbol.asyncIterator]();
     expect(Buffer.from((await iterator.next()).value as Uint8Array).toString()).toBe('data: 1\n\n');
-    const rest = iterator.next().then(() => 'more', () => 'broken');
+    const rest = iterator.next().then(
+      () => 'more',
+      () => 'broken',
+    );
     const before = performance.now();
     await relay.admin.call('revoke_planner_token', { token_id: waiting.id });
     expect(await wait).toBe('unauthenticated');
@@ -128,8 +158,16 @@ describe('a planner over /api/v2', () => {
 
   it('serves bytes as a stream, as an attachment, under a policy that runs nothing', async () => {
     const { secret } = await relay.plannerToken();
-    const answer = await requestRaw({ method: 'GET', url: `${relay.url}/api/v2/artifacts/${mine.resource('art')}/content`, headers: { authorization: `Bearer ${secret}` } });
-    expect(answer.headers).toMatchObject({ 'content-disposition': 'attachment', 'content-length': '10000000', 'x-content-type-options': 'nosniff' });
+    const answer = await requestRaw({
+      method: 'GET',
+      url: `${relay.url}/api/v2/artifacts/${mine.resource('art')}/content`,
+      headers: { authorization: `Bearer ${secret}` },
+    });
+    expect(answer.headers).toMatchObject({
+      'content-disposition': 'attachment',
+      'content-length': '10000000',
+      'x-content-type-options': 'nosniff',
+    });
     expect(answer.headers['content-security-policy']).toContain('sandbox');
     expect((await readAll(answer.body)).length).toBe(10_000_000);
   });

@@ -27,11 +27,24 @@ export interface TestRelay extends Relay {
   readonly adminToken: string;
   client(token: string): Client;
   plannerToken(about?: Partial<CallOf<'create_planner_token'>>): Promise<{ id: string; secret: string; client: Client }>;
-  audit(filter?: CallOf<'list_audit'>): Promise<{ action: string; outcome: string; effect: string; actor: string; detail: Record<string, unknown>; resource_id: string | null; instance_id: string | null }[]>;
+  audit(
+    filter?: CallOf<'list_audit'>,
+  ): Promise<
+    {
+      action: string;
+      outcome: string;
+      effect: string;
+      actor: string;
+      detail: Record<string, unknown>;
+      resource_id: string | null;
+      instance_id: string | null;
+    }[]
+  >;
   end(): Promise<void>;
 }
 
-export const clientOf = (url: string, token: string): Client => createClient({ url, prefix: '/api/v2', token, transport: nodeTransport({ unreachable: 'relay_not_running' }) });
+export const clientOf = (url: string, token: string): Client =>
+  createClient({ url, prefix: '/api/v2', token, transport: nodeTransport({ unreachable: 'relay_not_running' }) });
 
 export const temporaryHome = async (): Promise<{ base: string; home: Home; remove: () => Promise<void> }> => {
   const base = await mkdtemp(path.join(os.tmpdir(), 'fairlead-relay-'));
@@ -68,15 +81,28 @@ export const testInstance = (root: KeyPair = generateKey()) => {
   const operational = generateKey();
   const nonce = newInstanceNonce();
   const id = instanceIdOf(root.publicKey, nonce);
-  const certificate = makeCertificate(root, { number: 1, operational_key: operational.publicKey, not_after: isoTime(Date.now() + 300 * DAY) });
+  const certificate = makeCertificate(root, {
+    number: 1,
+    operational_key: operational.publicKey,
+    not_after: isoTime(Date.now() + 300 * DAY),
+  });
   return {
     id,
     root,
     resource: (kind: Parameters<typeof newResourceId>[0]) => newResourceId(kind, id),
     delegate: (about: Pick<DelegationDocument, 'connector_key' | 'relay_key'> & Partial<DelegationDocument>) =>
-      makeDelegation({ certificate, operational }, {
-        instance_id: id, root_key: root.publicKey, nonce, sequence: 1, not_after: isoTime(Date.now() + 30 * DAY), grant_digest: `sha256:${'0'.repeat(64)}`, ...about,
-      }),
+      makeDelegation(
+        { certificate, operational },
+        {
+          instance_id: id,
+          root_key: root.publicKey,
+          nonce,
+          sequence: 1,
+          not_after: isoTime(Date.now() + 30 * DAY),
+          grant_digest: `sha256:${'0'.repeat(64)}`,
+          ...about,
+        },
+      ),
   };
 };
 export type TestInstance = ReturnType<typeof testInstance>;
@@ -108,7 +134,11 @@ const json = (value: unknown) => ({ status: 200, type: 'application/json', body:
 export const echo: AnswerHandler = async (request) => json({ operation: request.operation, input: request.input });
 
 /** A connector over the real wire, whose daemon is a function. */
-export const testConnector = async (relay: TestRelay, handle: AnswerHandler = echo, identity?: { id: string; key: KeyPair }): Promise<TestConnector> => {
+export const testConnector = async (
+  relay: TestRelay,
+  handle: AnswerHandler = echo,
+  identity?: { id: string; key: KeyPair },
+): Promise<TestConnector> => {
   const { id, key } = identity ?? (await enroll(relay));
   const transport = await dialRelay(relay.url, systemClock);
   await greetRelay(transport, { clock: systemClock, connectorId: id, key, dialledOrigin: relay.origin, pinnedRelayKey: relay.key });
@@ -145,7 +175,13 @@ export const testConnector = async (relay: TestRelay, handle: AnswerHandler = ec
     ended,
     told,
     descriptor: (instance, about = {}) => ({
-      instance_id: instance.id, label: 'repo', machine: 'box', default_branch: 'main', executors: ['patch'], operations: [...defaultGrantOperations(OPERATIONS), 'approve_gate'], origin_digest: null,
+      instance_id: instance.id,
+      label: 'repo',
+      machine: 'box',
+      default_branch: 'main',
+      executors: ['patch'],
+      operations: [...defaultGrantOperations(OPERATIONS), 'approve_gate'],
+      origin_digest: null,
       delegation: instance.delegate({ connector_key: key.publicKey, relay_key: relay.key, ...about }),
     }),
     advertise(...descriptors) {

@@ -50,7 +50,15 @@ describe('enrolment', () => {
 describe('a session', () => {
   it('is refused to an unknown connector, a wrong key and a disabled one', async () => {
     const greet = async (id: string, key: ReturnType<typeof generateKey>) =>
-      codeOf(greetRelay(await dialRelay(relay.url, systemClock), { clock: systemClock, connectorId: id, key, dialledOrigin: relay.origin, pinnedRelayKey: relay.key }));
+      codeOf(
+        greetRelay(await dialRelay(relay.url, systemClock), {
+          clock: systemClock,
+          connectorId: id,
+          key,
+          dialledOrigin: relay.origin,
+          pinnedRelayKey: relay.key,
+        }),
+      );
     const { id, key } = await enroll(relay);
     expect(await greet('con_0190a0b0-0000-7000-8000-000000000000', key)).toBe('handshake_failed');
     expect(await greet(id, generateKey())).toBe('handshake_failed');
@@ -80,7 +88,10 @@ describe('a session', () => {
     const { client } = await relay.plannerToken();
     await client.call('get_instance', { instance_id: instance.id });
     expect(second.requests.length).toBe(1);
-    expect((await relay.admin.call('list_connectors', {})).items.find(({ id }) => id === identity.id)).toMatchObject({ online: true, instances: [instance.id] });
+    expect((await relay.admin.call('list_connectors', {})).items.find(({ id }) => id === identity.id)).toMatchObject({
+      online: true,
+      instances: [instance.id],
+    });
   });
 
   it.each(['disabled', 'revoked'] as const)('is closed at once when its connector is %s, with what waits on it', async (state) => {
@@ -98,7 +109,10 @@ describe('a session', () => {
     expect(await wait).toBe('connector_offline');
     const there = (await client.call('list_instances', {})).items.find(({ id }) => id === instance.id);
     expect(there?.online).toBe(state === 'disabled' ? false : undefined);
-    if (state === 'revoked') expect(await codeOf(relay.admin.call('set_connector_state', { connector_id: connector.id, state: 'enabled' }))).toBe('transition_refused');
+    if (state === 'revoked')
+      expect(await codeOf(relay.admin.call('set_connector_state', { connector_id: connector.id, state: 'enabled' }))).toBe(
+        'transition_refused',
+      );
   });
 });
 
@@ -110,8 +124,12 @@ describe('an advertise', () => {
     const instance = testInstance();
     const good = connector.descriptor(instance);
     const foreign = testInstance();
-    const flip = (payload: string) => Buffer.from(Buffer.from(payload, 'base64').toString().replace('"sequence":1', '"sequence":9')).toString('base64');
-    const forged = { ...good, delegation: { ...good.delegation, delegation: { ...good.delegation.delegation, payload: flip(good.delegation.delegation.payload) } } };
+    const flip = (payload: string) =>
+      Buffer.from(Buffer.from(payload, 'base64').toString().replace('"sequence":1', '"sequence":9')).toString('base64');
+    const forged = {
+      ...good,
+      delegation: { ...good.delegation, delegation: { ...good.delegation.delegation, payload: flip(good.delegation.delegation.payload) } },
+    };
     const answer = await connector.advertise(
       forged,
       connector.descriptor(testInstance(), { connector_key: generateKey().publicKey }),

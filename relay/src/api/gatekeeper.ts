@@ -39,7 +39,13 @@ export const createGatekeeper = ({ tokens, isAdmin, countStranger, audit, clock,
   /** When a token's excess was last put into the audit; once a minute says as much as every time. */
   const limited = new Map<string, number>();
 
-  const refuse = async (action: string, effect: Operation['effect'], actor: string, caller: Caller, error: FairleadError): Promise<FairleadError> => {
+  const refuse = async (
+    action: string,
+    effect: Operation['effect'],
+    actor: string,
+    caller: Caller,
+    error: FairleadError,
+  ): Promise<FairleadError> => {
     if (actor === 'anonymous') {
       const counted = countStranger(caller.address, error);
       // An address that fails without end must not fill the audit.
@@ -49,7 +55,13 @@ export const createGatekeeper = ({ tokens, isAdmin, countStranger, audit, clock,
     return error;
   };
 
-  const overRate = async (action: string, effect: Operation['effect'], token: LiveToken, caller: Caller, waitMs: number): Promise<FairleadError> => {
+  const overRate = async (
+    action: string,
+    effect: Operation['effect'],
+    token: LiveToken,
+    caller: Caller,
+    waitMs: number,
+  ): Promise<FairleadError> => {
     const error = new FairleadError('rate_limited', { more: { retry_after: waitMs / 1000 } });
     const last = limited.get(token.id);
     if (last !== undefined && clock.monotonic() - last < MINUTE) return error;
@@ -65,7 +77,17 @@ export const createGatekeeper = ({ tokens, isAdmin, countStranger, audit, clock,
         token = tokens.authenticate(secret ?? '');
       } catch (error) {
         const isOperator = secret !== undefined && isAdmin(secret);
-        if (isOperator) throw await refuse(action, effect, 'admin', caller, new FairleadError('scope_denied', { detail: 'The admin token is no planner.', hint: 'Make a planner token: fairlead-relay planner-token create.' }));
+        if (isOperator)
+          throw await refuse(
+            action,
+            effect,
+            'admin',
+            caller,
+            new FairleadError('scope_denied', {
+              detail: 'The admin token is no planner.',
+              hint: 'Make a planner token: fairlead-relay planner-token create.',
+            }),
+          );
         throw await refuse(action, effect, 'anonymous', caller, error as FairleadError);
       }
       const waitMs = token.take();

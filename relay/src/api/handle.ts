@@ -2,7 +2,15 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { readInput } from '@fairlead/shared/contract/http';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { OutputOf, RelayAdminName } from '@fairlead/shared/contract/operations/table';
-import { RawAnswer, bearerOf, idempotencyKeyOf, problemResponse, rawJson, type Handle, type RequestContext } from '@fairlead/shared/kit/http-server';
+import {
+  RawAnswer,
+  bearerOf,
+  idempotencyKeyOf,
+  problemResponse,
+  rawJson,
+  type Handle,
+  type RequestContext,
+} from '@fairlead/shared/kit/http-server';
 import type { WireAnswer } from '@fairlead/shared/wire/exchange';
 import type { Audit } from '../audit/audit.ts';
 import type { AdminHandlers } from '../operations/admin.ts';
@@ -28,7 +36,12 @@ const idOf = (from: object): string | undefined => {
   return undefined;
 };
 
-const serveAdmin = async ({ gatekeeper, admin, audit }: HandleParts, row: Operation, raw: Record<string, unknown>, context: RequestContext): Promise<unknown> => {
+const serveAdmin = async (
+  { gatekeeper, admin, audit }: HandleParts,
+  row: Operation,
+  raw: Record<string, unknown>,
+  context: RequestContext,
+): Promise<unknown> => {
   const open = row.scope === 'none';
   if (!open) await gatekeeper.admin(row, context);
   const input = readInput(row, raw);
@@ -44,7 +57,12 @@ const serveAdmin = async ({ gatekeeper, admin, audit }: HandleParts, row: Operat
   // The record of handlers has exactly the names of these rows; the row was found by its path.
   const handler = admin[row.name as RelayAdminName] as (input: unknown) => OutputOf<RelayAdminName>;
   try {
-    return await audited(audit, asked, () => handler(input), (result) => ({ id: idOf(result) ?? null }));
+    return await audited(
+      audit,
+      asked,
+      () => handler(input),
+      (result) => ({ id: idOf(result) ?? null }),
+    );
   } catch (error) {
     throw open ? gatekeeper.failed(context.address, error) : error;
   }
@@ -62,9 +80,22 @@ const headersOf = (row: Operation, { type, length }: WireAnswer): Record<string,
   ...(row.stream === 'bytes' && { 'content-disposition': 'attachment' }),
 });
 
-const servePlanner = async ({ gatekeeper, planner }: HandleParts, row: Operation, raw: Record<string, unknown>, context: RequestContext): Promise<unknown> => {
+const servePlanner = async (
+  { gatekeeper, planner }: HandleParts,
+  row: Operation,
+  raw: Record<string, unknown>,
+  context: RequestContext,
+): Promise<unknown> => {
   const token = await gatekeeper.planner(row.name, row.effect, bearerToken(context), context);
-  const call = { row, input: raw, token, requestId: context.id, address: context.address, accept: acceptOf(row, context), callerSignal: () => context.signal };
+  const call = {
+    row,
+    input: raw,
+    token,
+    requestId: context.id,
+    address: context.address,
+    accept: acceptOf(row, context),
+    callerSignal: () => context.signal,
+  };
   if (row.effect === 'read') {
     const answer = await planner.call(call);
     if (Buffer.isBuffer(answer.body) && row.stream === 'none') return rawJson(answer.body, answer.status);

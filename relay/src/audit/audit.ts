@@ -52,7 +52,10 @@ export const openAudit = ({ store, clock }: { readonly store: Store; readonly cl
   const since = store.audit.openSince();
   if (since !== undefined) {
     store.atomically(() => {
-      const detail = { since: isoTime(since), reason: 'The relay ended without closing its audit; reads answered in this time may be missing.' };
+      const detail = {
+        since: isoTime(since),
+        reason: 'The relay ended without closing its audit; reads answered in this time may be missing.',
+      };
       store.audit.add(complete({ actor: 'relay', action: 'audit_gap', effect: 'gap', outcome: 'unknown', detail }, clock.now()));
       store.audit.closeBatch();
     });

@@ -27,7 +27,10 @@ export interface LiveToken {
 export interface PlannerTokens {
   /** @throws FairleadError `unauthenticated` */
   authenticate(secret: string): LiveToken;
-  create(about: { name: string; scopes: readonly Scope[]; instances: readonly string[] | null; expires_ms: number | null }): { row: PlannerTokenRow; secret: string };
+  create(about: { name: string; scopes: readonly Scope[]; instances: readonly string[] | null; expires_ms: number | null }): {
+    row: PlannerTokenRow;
+    secret: string;
+  };
   list(): PlannerTokenRow[];
   /** Ends a token at once, in waits and streams too. @throws FairleadError `not_found` */
   revoke(id: string): PlannerTokenRow;
@@ -68,7 +71,15 @@ const hold = (row: PlannerTokenRow, clock: Clock, perMinute: number): Held => {
 };
 
 /** The relay's planner tokens: hashed in the store, held in memory by their hash while they are used. */
-export const openPlannerTokens = ({ store, clock, perMinute = LIMITS.planner_rate.value }: { readonly store: Store; readonly clock: Clock; readonly perMinute?: number }): PlannerTokens => {
+export const openPlannerTokens = ({
+  store,
+  clock,
+  perMinute = LIMITS.planner_rate.value,
+}: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly perMinute?: number;
+}): PlannerTokens => {
   const held = new Map<string, Held>();
   const used = new Set<Held>();
   const expiries = new Map<Held, () => void>();
@@ -92,7 +103,7 @@ export const openPlannerTokens = ({ store, clock, perMinute = LIMITS.planner_rat
     token.ended = true;
     expiries.get(token)?.();
     expiries.delete(token);
-    for (const listener of [...token.listeners]) listener(why);
+    for (const listener of token.listeners) listener(why);
   };
 
   const find = (hash: string): Held | undefined => {
@@ -103,7 +114,11 @@ export const openPlannerTokens = ({ store, clock, perMinute = LIMITS.planner_rat
     const token = hold(row, clock, perMinute);
     if (token.expiresAt <= clock.now()) return undefined;
     held.set(hash, token);
-    if (row.expires_at !== null) expiries.set(token, clock.after(row.expires_at - clock.now(), () => end(hash, ended('The token has expired.'))));
+    if (row.expires_at !== null)
+      expiries.set(
+        token,
+        clock.after(row.expires_at - clock.now(), () => end(hash, ended('The token has expired.'))),
+      );
     return token;
   };
 
@@ -126,8 +141,15 @@ export const openPlannerTokens = ({ store, clock, perMinute = LIMITS.planner_rat
       const secret = mintSecret('flp');
       const now = clock.now();
       const row: PlannerTokenRow = {
-        id: newRelayId('tok'), name, hash: hashSecret(secret), scopes, instances,
-        created_at: now, expires_at: expires_ms === null ? null : now + expires_ms, revoked_at: null, last_used_at: null,
+        id: newRelayId('tok'),
+        name,
+        hash: hashSecret(secret),
+        scopes,
+        instances,
+        created_at: now,
+        expires_at: expires_ms === null ? null : now + expires_ms,
+        revoked_at: null,
+        last_used_at: null,
       };
       store.tokens.add(row);
       return { row, secret };

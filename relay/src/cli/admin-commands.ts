@@ -19,7 +19,8 @@ const ask = async <N extends OperationName>({ globals }: Context, name: N, input
   return client.call(name, input);
 };
 
-const words = (lists: readonly string[] | undefined): string[] | undefined => lists?.flatMap((list) => list.split(',')).filter((word) => word !== '');
+const words = (lists: readonly string[] | undefined): string[] | undefined =>
+  lists?.flatMap((list) => list.split(',')).filter((word) => word !== '');
 const or = (text: string | null, instead: string): string => text ?? instead;
 
 export const status = async (context: Context): Promise<void> => {
@@ -41,20 +42,41 @@ export const status = async (context: Context): Promise<void> => {
 
 export const listConnectors = async (context: Context): Promise<void> => {
   const value = await ask(context, 'list_connectors', {});
-  const rows = value.items.map((row) => [row.id, row.label, row.online ? 'online' : 'away', row.state, String(row.instances.length), or(row.last_seen_at, 'never')]);
+  const rows = value.items.map((row) => [
+    row.id,
+    row.label,
+    row.online ? 'online' : 'away',
+    row.state,
+    String(row.instances.length),
+    or(row.last_seen_at, 'never'),
+  ]);
   context.output.result(value, () => context.output.table([['id', 'label', 'line', 'state', 'instances', 'last seen'], ...rows]));
 };
 
 export const listInstances = async (context: Context): Promise<void> => {
   const value = await ask(context, 'list_all_instances', {});
-  const rows = value.items.map((row) => [row.id, row.label, row.machine, row.default_branch, row.online ? 'online' : 'away', row.connector_id]);
+  const rows = value.items.map((row) => [
+    row.id,
+    row.label,
+    row.machine,
+    row.default_branch,
+    row.online ? 'online' : 'away',
+    row.connector_id,
+  ]);
   context.output.result(value, () => context.output.table([['id', 'label', 'machine', 'branch', 'line', 'connector'], ...rows]));
 };
 
 export const listAudit = async (context: Context<{ limit?: number; page?: string; action?: string; outcome?: string }>): Promise<void> => {
   const { limit, page, action, outcome } = context.flags;
   const value = await ask(context, 'list_audit', { limit, page, action, outcome });
-  const rows = value.items.map((row) => [row.at, row.actor, row.action, row.outcome, row.resource_id ?? row.instance_id ?? '', row.request_id ?? '']);
+  const rows = value.items.map((row) => [
+    row.at,
+    row.actor,
+    row.action,
+    row.outcome,
+    row.resource_id ?? row.instance_id ?? '',
+    row.request_id ?? '',
+  ]);
   context.output.result(value, () => context.output.table([['at', 'actor', 'action', 'outcome', 'about', 'request'], ...rows]));
 };
 
@@ -73,14 +95,22 @@ const showSecret = ({ output }: Context, value: { readonly secret: string }, rem
 
 export const createEnrollmentToken = async (context: Context<{ label?: string; expires?: string }>): Promise<void> => {
   const { label, expires } = context.flags;
-  const value = await ask(context, 'create_enrollment_token', { label, ...(expires !== undefined && { expires_ms: parseDuration(expires, 'expires') }) });
+  const value = await ask(context, 'create_enrollment_token', {
+    label,
+    ...(expires !== undefined && { expires_ms: parseDuration(expires, 'expires') }),
+  });
   showSecret(context, value, `One connector may enrol with it until ${value.expires_at}. It is not shown again.`);
 };
 
 export const listEnrollmentTokens = async (context: Context): Promise<void> => {
   const value = await ask(context, 'list_enrollment_tokens', {});
   const state = (row: (typeof value.items)[number]) => (row.revoked_at ? 'revoked' : row.used_at ? 'used' : 'open');
-  context.output.result(value, () => context.output.table([['id', 'label', 'state', 'expires'], ...value.items.map((row) => [row.id, row.label, state(row), row.expires_at])]));
+  context.output.result(value, () =>
+    context.output.table([
+      ['id', 'label', 'state', 'expires'],
+      ...value.items.map((row) => [row.id, row.label, state(row), row.expires_at]),
+    ]),
+  );
 };
 
 export const revokeEnrollmentToken = async (context: Context): Promise<void> => {
@@ -88,11 +118,17 @@ export const revokeEnrollmentToken = async (context: Context): Promise<void> => 
   context.output.result(value, `${value.id} enrols nobody any more.`);
 };
 
-export const createPlannerToken = async (context: Context<{ name?: string; scope?: string[]; instance?: string[]; expires?: string }>): Promise<void> => {
+export const createPlannerToken = async (
+  context: Context<{ name?: string; scope?: string[]; instance?: string[]; expires?: string }>,
+): Promise<void> => {
   const { flags, args } = context;
   const name = args[0] ?? flags.name;
   if (name === undefined || (args[0] !== undefined && flags.name !== undefined)) {
-    throw new FairleadError('invalid_input', { field: 'name', rule: 'must be given once', detail: 'Name the planner once: planner-token create NAME.' });
+    throw new FairleadError('invalid_input', {
+      field: 'name',
+      rule: 'must be given once',
+      detail: 'Name the planner once: planner-token create NAME.',
+    });
   }
   const scopes = words(flags.scope) as CallOf<'create_planner_token'>['scopes'];
   const value = await ask(context, 'create_planner_token', {
@@ -101,12 +137,23 @@ export const createPlannerToken = async (context: Context<{ name?: string; scope
     instances: words(flags.instance) ?? null,
     expires_ms: flags.expires === undefined ? null : parseDuration(flags.expires, 'expires'),
   });
-  showSecret(context, value, `Scopes: ${value.scopes.join(', ')}. ${value.instances === null ? 'Every instance' : `${value.instances.length} instances`}. It is not shown again.`);
+  showSecret(
+    context,
+    value,
+    `Scopes: ${value.scopes.join(', ')}. ${value.instances === null ? 'Every instance' : `${value.instances.length} instances`}. It is not shown again.`,
+  );
 };
 
 export const listPlannerTokens = async (context: Context): Promise<void> => {
   const value = await ask(context, 'list_planner_tokens', {});
-  const rows = value.items.map((row) => [row.id, row.name, row.revoked_at ? 'revoked' : 'open', row.instances === null ? 'all' : String(row.instances.length), or(row.expires_at, 'never'), or(row.last_used_at, 'never')]);
+  const rows = value.items.map((row) => [
+    row.id,
+    row.name,
+    row.revoked_at ? 'revoked' : 'open',
+    row.instances === null ? 'all' : String(row.instances.length),
+    or(row.expires_at, 'never'),
+    or(row.last_used_at, 'never'),
+  ]);
   context.output.result(value, () => context.output.table([['id', 'name', 'state', 'instances', 'expires', 'last used'], ...rows]));
 };
 

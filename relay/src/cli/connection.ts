@@ -14,7 +14,9 @@ export interface GlobalFlags {
 }
 
 const missing = (file: string, cause: unknown) =>
-  (cause as NodeJS.ErrnoException).code === 'ENOENT' ? new FairleadError('relay_not_running', { detail: `There is no ${file}.`, cause }) : (cause as Error);
+  (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    ? new FairleadError('relay_not_running', { detail: `There is no ${file}.`, cause })
+    : (cause as Error);
 
 const endpointOf = async (file: string): Promise<string> => {
   try {
@@ -38,5 +40,10 @@ export const connect = async (flags: GlobalFlags): Promise<Client> => {
   const home = relayHome(flags.home);
   const url = flags.url ?? environment.url ?? (await endpointOf(home.endpoint));
   const token = flags.token ?? environment.token ?? (await adminTokenOf(home.adminToken));
-  return createClient({ url: url.replace(/\/$/, ''), prefix: '/api/v2', token, transport: nodeTransport({ unreachable: 'relay_not_running' }) });
+  return createClient({
+    url: url.replace(/\/$/, ''),
+    prefix: '/api/v2',
+    token,
+    transport: nodeTransport({ unreachable: 'relay_not_running' }),
+  });
 };

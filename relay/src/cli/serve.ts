@@ -14,7 +14,15 @@ interface ServeFlags {
 }
 
 /** Serves until SIGTERM or SIGINT, then drains. A second signal ends it at once. */
-export const serve = async ({ output, globals, flags }: { readonly output: Output; readonly globals: GlobalFlags; readonly flags: ServeFlags }): Promise<void> => {
+export const serve = async ({
+  output,
+  globals,
+  flags,
+}: {
+  readonly output: Output;
+  readonly globals: GlobalFlags;
+  readonly flags: ServeFlags;
+}): Promise<void> => {
   const home = relayHome(globals.home);
   const settings = await loadSettings(home, {
     host: flags.host,

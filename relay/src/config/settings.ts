@@ -4,7 +4,7 @@ import path from 'node:path';
 import { FairleadError, invalidInput } from '@fairlead/shared/contract/errors';
 import { parseStrictJson } from '@fairlead/shared/contract/json';
 import { LIMITS } from '@fairlead/shared/contract/limits';
-import { LOG_LEVELS, type LogLevel } from '@fairlead/shared/kit/log';
+import { LOG_LEVELS } from '@fairlead/shared/kit/log';
 import * as z from 'zod';
 
 /** The relay's home: `relay/` in $FAIRLEAD_HOME, which is `~/.fairlead` unless said otherwise. */
@@ -21,12 +21,22 @@ export interface Home {
 export const relayHome = (base: string | undefined): Home => {
   const folder = path.join(path.resolve(base ?? process.env['FAIRLEAD_HOME'] ?? path.join(os.homedir(), '.fairlead')), 'relay');
   const at = (name: string) => path.join(folder, name);
-  return { folder, database: at('relay.db'), key: at('relay.key'), adminToken: at('admin.token'), endpoint: at('endpoint.json'), config: at('config.json'), lock: at('relay.lock') };
+  return {
+    folder,
+    database: at('relay.db'),
+    key: at('relay.key'),
+    adminToken: at('admin.token'),
+    endpoint: at('endpoint.json'),
+    config: at('config.json'),
+    lock: at('relay.lock'),
+  };
 };
 
 const Origin = z
   .string()
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text, { error: 'must be an origin, such as https://relay.example' });
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text, {
+    error: 'must be an origin, such as https://relay.example',
+  });
 
 const Settings = z.strictObject({
   host: z.string().min(1).max(255).default('127.0.0.1'),
@@ -71,11 +81,12 @@ const fromEnvironment = (): Record<string, unknown> => {
     port: number(FAIRLEAD_RELAY_PORT),
     origin: FAIRLEAD_RELAY_ORIGIN,
     planner_rate: number(FAIRLEAD_RELAY_PLANNER_RATE),
-    log: FAIRLEAD_LOG as LogLevel | undefined,
+    log: FAIRLEAD_LOG,
   };
 };
 
-const defined = (from: Readonly<Record<string, unknown>>) => Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined));
+const defined = (from: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined));
 
 /** The settings in force: flag over environment over file over default. @throws FairleadError `config_invalid` that names the field */
 export const loadSettings = async (home: Home, flags: Flags = {}): Promise<Settings> => {

@@ -15,4 +15,3 @@ export const addressedId = (row: Operation, input: Readonly<Record<string, unkno
   }
   return undefined;
 };
-

@@ -17,7 +17,17 @@ export interface Enrollment {
 }
 
 /** @param options.origin the relay's own, known once it listens */
-export const openEnrollment = ({ store, clock, relayKey, origin }: { readonly store: Store; readonly clock: Clock; readonly relayKey: string; readonly origin: () => string }): Enrollment => {
+export const openEnrollment = ({
+  store,
+  clock,
+  relayKey,
+  origin,
+}: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly relayKey: string;
+  readonly origin: () => string;
+}): Enrollment => {
   const join = (tokenId: string, { key, label }: InputOf<'enroll'>): ConnectorRow => {
     const now = clock.now();
     const row: ConnectorRow = { id: newRelayId('con'), label, key, state: 'enabled', enrolled_at: now, last_seen_at: null };
@@ -35,14 +45,21 @@ export const openEnrollment = ({ store, clock, relayKey, origin }: { readonly st
       const answer = (row: ConnectorRow) => ({ connector_id: row.id, relay_key: relayKey, relay_origin: origin() });
       if (!token || token.revoked_at !== null || token.expires_at <= clock.now()) throw new FairleadError('enrollment_invalid');
       if (!enrollmentProofHolds({ secret, key, label, origin: origin() }, proof)) {
-        throw new FairleadError('enrollment_invalid', { detail: 'The proof of the key does not hold for this relay.', hint: `Enrol at ${origin()}, the address that the relay knows itself by.` });
+        throw new FairleadError('enrollment_invalid', {
+          detail: 'The proof of the key does not hold for this relay.',
+          hint: `Enrol at ${origin()}, the address that the relay knows itself by.`,
+        });
       }
       if (token.used_at !== null) {
         if (known && token.connector_id === known.id && known.state === 'enabled') return answer(known);
         throw new FairleadError('enrollment_invalid');
       }
       // A key is one identity for ever: a revoked one does not come back under a new token.
-      if (known) throw new FairleadError('enrollment_invalid', { detail: 'This key is enrolled already.', hint: 'Enrol with a new key: move the connector home away first.' });
+      if (known)
+        throw new FairleadError('enrollment_invalid', {
+          detail: 'This key is enrolled already.',
+          hint: 'Enrol with a new key: move the connector home away first.',
+        });
       return answer(join(token.id, input));
     },
   };

@@ -51,31 +51,56 @@ const callForPage = async (parts: ToolCallParts, call: PlannerCall): Promise<unk
   // What does not fit is refused, and audited, by the call itself.
   if (!parsed.success) return parts.planner.call(call);
   const input = parsed.data as { artifact_id: string; offset: number; length?: number };
-  const record = await parts.planner.call({ ...call, row: parts.table['get_artifact']!, input: { artifact_id: input.artifact_id }, accept: 'json' });
+  const record = await parts.planner.call({
+    ...call,
+    row: parts.table['get_artifact']!,
+    input: { artifact_id: input.artifact_id },
+    accept: 'json',
+  });
   const { size } = JSON.parse((await bytesOf(record)).toString('utf8')) as { size: number };
   const length = Math.min(input.length ?? PAGE_BYTES, PAGE_BYTES, Math.max(0, size - input.offset));
-  const answered = length === 0 ? Buffer.alloc(0) : await bytesOf(await parts.planner.call({ ...call, input: { ...input, length }, accept: 'bytes' }));
+  const answered =
+    length === 0 ? Buffer.alloc(0) : await bytesOf(await parts.planner.call({ ...call, input: { ...input, length }, accept: 'bytes' }));
   const bytes = answered.subarray(0, length);
   const { encoding, content, used } = artifactPage(bytes, input.offset + bytes.length >= size);
   const next = input.offset + used;
-  return { artifact_id: input.artifact_id, size, offset: input.offset, encoding, content, next_offset: next < size && used > 0 ? next : null };
+  return {
+    artifact_id: input.artifact_id,
+    size,
+    offset: input.offset,
+    encoding,
+    content,
+    next_offset: next < size && used > 0 ? next : null,
+  };
 };
 
-const perform = async (parts: ToolCallParts, row: Operation, args: Record<string, unknown>, caller: ToolCaller, context: ServerContext): Promise<CallToolResult> => {
+const perform = async (
+  parts: ToolCallParts,
+  row: Operation,
+  args: Record<string, unknown>,
+  caller: ToolCaller,
+  context: ServerContext,
+): Promise<CallToolResult> => {
   const { idempotency_key: given, ...input } = args;
   const writes = row.effect !== 'read';
   if (given !== undefined && (!writes || typeof given !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(given))) {
     const rule = writes ? 'must be 1 to 200 printable ASCII characters' : 'is for writes only';
     throw new FairleadError('invalid_input', { field: 'idempotency_key', rule, detail: `idempotency_key: ${rule}` });
   }
-  const idempotencyKey = writes ? ((given as string | undefined) ?? newIdempotencyKey()) : undefined;
+  const idempotencyKey = writes ? (given ?? newIdempotencyKey()) : undefined;
   const call: PlannerCall = { row, input, ...caller, accept: 'json', idempotencyKey, callerSignal: () => context.mcpReq.signal };
   const quiet = keepTelling(row, context, parts.clock);
   try {
-    const value = row.stream === 'bytes' ? await callForPage(parts, call) : JSON.parse((await bytesOf(await parts.planner.call(call))).toString('utf8'));
+    const value =
+      row.stream === 'bytes'
+        ? await callForPage(parts, call)
+        : JSON.parse((await bytesOf(await parts.planner.call(call))).toString('utf8'));
     const structuredContent = value as Record<string, unknown>;
     return {
-      content: [{ type: 'text', text: wordsFor(row, value) }, { type: 'text', text: JSON.stringify(value) }],
+      content: [
+        { type: 'text', text: wordsFor(row, value) },
+        { type: 'text', text: JSON.stringify(value) },
+      ],
       structuredContent,
       ...(idempotencyKey !== undefined && { _meta: { 'fairlead/idempotency_key': idempotencyKey } }),
     };
@@ -88,11 +113,24 @@ const perform = async (parts: ToolCallParts, row: Operation, args: Record<string
 export const toolError = (error: unknown, requestId: string): CallToolResult => {
   const known = error instanceof FairleadError ? error : new FairleadError('internal', { cause: error });
   const problem = known.toProblem(requestId);
-  return { isError: true, content: [{ type: 'text', text: `${problem.code}: ${problem.detail ?? problem.title}. ${problem.hint ?? ''}`.trim() }, { type: 'text', text: JSON.stringify(problem) }], structuredContent: problem };
+  return {
+    isError: true,
+    content: [
+      { type: 'text', text: `${problem.code}: ${problem.detail ?? problem.title}. ${problem.hint ?? ''}`.trim() },
+      { type: 'text', text: JSON.stringify(problem) },
+    ],
+    structuredContent: problem,
+  };
 };
 
 /** Calls an operation as a tool. It never throws: whatever goes wrong is a result that the planner's model can read. */
-export const callTool = async (parts: ToolCallParts, name: string, args: Record<string, unknown>, caller: ToolCaller, context: ServerContext): Promise<CallToolResult> => {
+export const callTool = async (
+  parts: ToolCallParts,
+  name: string,
+  args: Record<string, unknown>,
+  caller: ToolCaller,
+  context: ServerContext,
+): Promise<CallToolResult> => {
   const found = parts.tools.get(name);
   try {
     if (!found) throw new FairleadError('operation_unknown', { detail: 'There is no such tool; tools/list names them.' });

@@ -46,7 +46,9 @@ const buildServer = (parts: EndpointParts, calls: ToolCallParts, caller: ToolCal
   );
   // The tools come from the operations table with schemas and errors of our own, so the requests are answered directly.
   const { server } = built;
-  server.setRequestHandler('tools/list', () => ({ tools: listedTools(calls.tools, caller.token.scopes, servedTo(parts.hub, caller.token)) }));
+  server.setRequestHandler('tools/list', () => ({
+    tools: listedTools(calls.tools, caller.token.scopes, servedTo(parts.hub, caller.token)),
+  }));
   server.setRequestHandler('tools/call', ({ params }, context) => callTool(calls, params.name, params.arguments ?? {}, caller, context));
   return built;
 };
@@ -55,7 +57,11 @@ const callerOf = (authInfo: AuthInfo | undefined): ToolCaller => authInfo!.extra
 
 const answerProblem = (response: ServerResponse, error: unknown, requestId: string): void => {
   const problem = problemResponse(error, requestId);
-  const headers = { ...problem.headers, ...(problem.status === 401 && { 'www-authenticate': 'Bearer realm="fairlead", error="invalid_token"' }), 'cache-control': 'no-store' };
+  const headers = {
+    ...problem.headers,
+    ...(problem.status === 401 && { 'www-authenticate': 'Bearer realm="fairlead", error="invalid_token"' }),
+    'cache-control': 'no-store',
+  };
   // The body was not read, so the connection cannot carry another request.
   response.writeHead(problem.status, { ...headers, connection: 'close' }).end(problem.body);
 };

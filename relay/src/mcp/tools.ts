@@ -22,7 +22,8 @@ const IDEMPOTENCY_KEY = {
   minLength: 1,
   maxLength: 200,
   pattern: '^[\\x21-\\x7e]+$',
-  description: 'The same key asks for the same effect, once. Without it the relay makes one; after outcome_unknown send the key that the error names.',
+  description:
+    'The same key asks for the same effect, once. Without it the relay makes one; after outcome_unknown send the key that the error names.',
 };
 
 const toolOf = (row: Operation): Tool => {
@@ -33,7 +34,7 @@ const toolOf = (row: Operation): Tool => {
     title: row.title,
     description: row.description,
     inputSchema: input as Tool['inputSchema'],
-    outputSchema: plainSchema(row.output) as Tool['outputSchema'] & object,
+    outputSchema: plainSchema(row.output),
     annotations: {
       title: row.title,
       readOnlyHint: row.effect === 'read',
@@ -52,7 +53,14 @@ export const operationTools = (rows: readonly Operation[]): ReadonlyMap<string, 
  * The tools that a caller may see: what its scopes allow and, once it can see instances, what any of them serves.
  * @param served names of operations that the caller's instances serve; undefined while it has none
  */
-export const listedTools = (tools: ReadonlyMap<string, OperationTool>, scopes: ReadonlySet<Scope>, served: ReadonlySet<string> | undefined): Tool[] =>
+export const listedTools = (
+  tools: ReadonlyMap<string, OperationTool>,
+  scopes: ReadonlySet<Scope>,
+  served: ReadonlySet<string> | undefined,
+): Tool[] =>
   [...tools.values()]
-    .filter(({ row }) => (row.scope === 'none' || scopes.has(row.scope)) && (row.surface === 'each' || served === undefined || served.has(row.name)))
+    .filter(
+      ({ row }) =>
+        (row.scope === 'none' || scopes.has(row.scope)) && (row.surface === 'each' || served === undefined || served.has(row.name)),
+    )
     .map(({ tool }) => tool);

@@ -21,18 +21,28 @@ export interface AdminParts {
   readonly tokens: PlannerTokens;
   readonly hub: Hub;
   readonly enrollment: Enrollment;
-  readonly about: { readonly origin: () => string; readonly relayKey: string; readonly startedAt: number; readonly draining: () => boolean };
+  readonly about: {
+    readonly origin: () => string;
+    readonly relayKey: string;
+    readonly startedAt: number;
+    readonly draining: () => boolean;
+  };
 }
 
 /** Reads the position that an audit page gave. @throws FairleadError `invalid_input` */
 const pageStart = (page: string | undefined): number => {
   if (page === undefined) return Number.MAX_SAFE_INTEGER;
   if (/^[1-9][0-9]{0,15}$/.test(page)) return Number(page);
-  throw new FairleadError('invalid_input', { field: 'page', rule: 'must be next_page of the answer before', detail: 'page: must be next_page of the answer before' });
+  throw new FairleadError('invalid_input', {
+    field: 'page',
+    rule: 'must be next_page of the answer before',
+    detail: 'page: must be next_page of the answer before',
+  });
 };
 
 const readings = ({ store, clock, tokens, hub, about }: AdminParts) => {
-  const viewConnector = (row: ConnectorRow) => connectorView(row, { online: hub.online(row.id), instances: hub.registry.sharedBy(row.id).map(({ id }) => id) });
+  const viewConnector = (row: ConnectorRow) =>
+    connectorView(row, { online: hub.online(row.id), instances: hub.registry.sharedBy(row.id).map(({ id }) => id) });
   return {
     viewConnector,
     relay_status: () => {
@@ -51,7 +61,9 @@ const readings = ({ store, clock, tokens, hub, about }: AdminParts) => {
     },
     list_connectors: () => ({ items: store.connectors.all().map(viewConnector) }),
     list_all_instances: () => ({
-      items: hub.registry.shared().map((row) => ({ ...instanceView(row, hub.online(row.connector_id), clock.now()), connector_id: row.connector_id })),
+      items: hub.registry
+        .shared()
+        .map((row) => ({ ...instanceView(row, hub.online(row.connector_id), clock.now()), connector_id: row.connector_id })),
     }),
     list_audit: ({ limit, page, action, outcome }: InputOf<'list_audit'>) => {
       const rows = store.audit.page({ before: pageStart(page), limit: limit + 1, action: action ?? null, outcome: outcome ?? null });
@@ -73,7 +85,10 @@ export const adminHandlers = (parts: AdminParts): AdminHandlers => {
       const row = store.connectors.byId(connector_id);
       if (!row) throw new FairleadError('not_found');
       if (row.state === 'revoked' && state !== 'revoked') {
-        throw new FairleadError('transition_refused', { detail: 'A revoked connector stays revoked.', hint: 'Let the machine enrol anew: fairlead-relay enrollment-token create.' });
+        throw new FairleadError('transition_refused', {
+          detail: 'A revoked connector stays revoked.',
+          hint: 'Let the machine enrol anew: fairlead-relay enrollment-token create.',
+        });
       }
       hub.setConnectorState(connector_id, state);
       return viewConnector(store.connectors.byId(connector_id)!);
@@ -82,7 +97,14 @@ export const adminHandlers = (parts: AdminParts): AdminHandlers => {
       const secret = mintSecret('fle');
       const now = clock.now();
       const row: EnrollmentRow = {
-        id: newRelayId('enr'), label, hash: hashSecret(secret), created_at: now, expires_at: now + expires_ms, used_at: null, revoked_at: null, connector_id: null,
+        id: newRelayId('enr'),
+        label,
+        hash: hashSecret(secret),
+        created_at: now,
+        expires_at: now + expires_ms,
+        used_at: null,
+        revoked_at: null,
+        connector_id: null,
       };
       store.enrollments.add(row);
       return { ...enrollmentView(row), secret };
@@ -96,7 +118,11 @@ export const adminHandlers = (parts: AdminParts): AdminHandlers => {
     create_planner_token({ name, scopes = defaultScopes(OPERATIONS), instances, expires_ms }) {
       const admin = scopes.findIndex(isAdminScope);
       if (admin >= 0) {
-        throw new FairleadError('invalid_input', { field: `scopes[${admin}]`, rule: 'must not be an admin scope', detail: 'A planner token never administers the relay; the admin token does.' });
+        throw new FairleadError('invalid_input', {
+          field: `scopes[${admin}]`,
+          rule: 'must not be an admin scope',
+          detail: 'A planner token never administers the relay; the admin token does.',
+        });
       }
       const { row, secret } = tokens.create({ name, scopes: [...new Set(scopes)], instances, expires_ms });
       return { ...plannerTokenView(row), secret };

@@ -26,7 +26,12 @@ export const refusal = async (audit: Audit, asked: Asked, error: FairleadError, 
  * Does work under audit. A write has its row on the disk before it is begun, saying `outcome_unknown` until it is known better; its
  * outcome and any failure are on the disk before this returns. A read that went well may follow a moment later.
  */
-export const audited = async <T>(audit: Audit, asked: Asked, work: () => T | Promise<T>, learnt?: (result: T) => Readonly<Record<string, unknown>>): Promise<T> => {
+export const audited = async <T>(
+  audit: Audit,
+  asked: Asked,
+  work: () => T | Promise<T>,
+  learnt?: (result: T) => Readonly<Record<string, unknown>>,
+): Promise<T> => {
   const row = asked.effect === 'read' ? undefined : await audit.record({ ...asked, outcome: 'outcome_unknown' });
   let result: T;
   try {

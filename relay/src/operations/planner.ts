@@ -29,7 +29,6 @@ export interface PlannerCall {
   readonly callerSignal?: (() => AbortSignal) | undefined;
 }
 
-
 export interface Planner {
   /**
    * Serves any remote operation: checks, routes by id prefix, forwards, audits. Daemon bytes are handed on as they come.
@@ -71,7 +70,8 @@ const wireRequest = (call: PlannerCall, instance: InstanceRow): WireRequest => (
 });
 
 /** A daemon's `not_found` becomes the relay's own, so that missing and foreign cannot be told apart by their words. */
-const canonical = (error: unknown): unknown => (error instanceof FairleadError && error.code === 'not_found' ? new FairleadError('not_found') : error);
+const canonical = (error: unknown): unknown =>
+  error instanceof FairleadError && error.code === 'not_found' ? new FairleadError('not_found') : error;
 
 const asked = (call: PlannerCall, instance?: InstanceRow, resource?: string): Asked => ({
   actor: call.token.id,
@@ -84,7 +84,12 @@ const asked = (call: PlannerCall, instance?: InstanceRow, resource?: string): As
   detail: { planner: call.token.principal.name, ...(call.idempotencyKey !== undefined && { idempotency_key: call.idempotencyKey }) },
 });
 
-const send = async ({ hub, clock }: PlannerParts, call: PlannerCall, instance: InstanceRow, line: Lifeline | undefined): Promise<WireAnswer> => {
+const send = async (
+  { hub, clock }: PlannerParts,
+  call: PlannerCall,
+  instance: InstanceRow,
+  line: Lifeline | undefined,
+): Promise<WireAnswer> => {
   const channel = instance.not_after > clock.now() ? hub.channel(instance.connector_id) : undefined;
   if (!channel) throw new FairleadError('connector_offline', { detail: 'The machine of this instance is not connected.' });
   const answer = await channel.request(wireRequest(call, instance), { effect: call.row.effect, ...(line && { signal: line.signal }) });
@@ -157,7 +162,12 @@ export const openPlanner = (parts: PlannerParts): Planner => {
       } catch (error) {
         // The key lets the planner ask again for the same effect, also where it came from the relay.
         const lost = error instanceof FairleadError && error.code === 'outcome_unknown' && call.idempotencyKey !== undefined;
-        throw lost ? new FairleadError('outcome_unknown', { ...error.context, more: { ...error.context.more, idempotency_key: call.idempotencyKey } }) : error;
+        throw lost
+          ? new FairleadError('outcome_unknown', {
+              ...error.context,
+              more: { ...error.context.more, idempotency_key: call.idempotencyKey },
+            })
+          : error;
       } finally {
         underWay -= 1;
         if (underWay === 0) idle();
@@ -166,7 +176,7 @@ export const openPlanner = (parts: PlannerParts): Planner => {
     async drain() {
       draining = true;
       const why = new FairleadError('draining');
-      for (const end of [...drains]) end(why);
+      for (const end of drains) end(why);
       if (underWay > 0) {
         await new Promise<void>((resolve) => {
           idle = resolve;

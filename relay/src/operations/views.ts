@@ -11,7 +11,10 @@ type Item<N extends 'list_connectors' | 'list_enrollment_tokens' | 'list_planner
 
 const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
-export const connectorView = (row: ConnectorRow, about: { readonly online: boolean; readonly instances: string[] }): Item<'list_connectors'> => ({
+export const connectorView = (
+  row: ConnectorRow,
+  about: { readonly online: boolean; readonly instances: string[] },
+): Item<'list_connectors'> => ({
   id: row.id,
   label: row.label,
   key: row.key,
@@ -41,7 +44,11 @@ export const plannerTokenView = (row: PlannerTokenRow): Item<'list_planner_token
   last_used_at: time(row.last_used_at),
 });
 
-export const auditView = ({ at, detail, ...row }: StoredAuditRow): Item<'list_audit'> => ({ ...row, at: isoTime(at), detail: { ...detail } });
+export const auditView = ({ at, detail, ...row }: StoredAuditRow): Item<'list_audit'> => ({
+  ...row,
+  at: isoTime(at),
+  detail: { ...detail },
+});
 
 export const instanceView = (row: InstanceRow, online: boolean, now: number): InstanceSummary => ({
   id: row.id,

@@ -14,13 +14,20 @@ export type Route =
 /** Reads the owner from the id that an operation is about, and asks scopes and instance list. Nothing is probed. */
 export const route = (hub: Hub, token: LiveToken, row: Operation, input: Readonly<Record<string, unknown>>): Route => {
   if (mayCall(token, row, undefined) === 'scope_denied') {
-    return { refused: new FairleadError('scope_denied', { detail: `${row.name} needs the scope ${row.scope}.`, more: { scope: row.scope } }) };
+    return {
+      refused: new FairleadError('scope_denied', { detail: `${row.name} needs the scope ${row.scope}.`, more: { scope: row.scope } }),
+    };
   }
   const about = addressedId(row, input);
   if (!about) return { refused: new FairleadError('operation_unknown', { detail: `${row.name} addresses no instance.` }) };
   const resource = about.id;
   // One answer for what is missing, withdrawn and foreign, so that ids of others cannot be told from ids of nobody.
-  const unseen = (reason: string, instance?: InstanceRow): Route => ({ refused: new FairleadError('not_found'), reason, resource, ...(instance && { instance }) });
+  const unseen = (reason: string, instance?: InstanceRow): Route => ({
+    refused: new FairleadError('not_found'),
+    reason,
+    resource,
+    ...(instance && { instance }),
+  });
   const instance = hub.registry.find(about.prefix);
   if (!instance || (resource.startsWith('ins_') && resource !== instance.id)) return unseen('missing');
   if (mayCall(token, row, instance.id) === 'foreign') return unseen('foreign', instance);

@@ -47,7 +47,8 @@ export interface HubParts {
   readonly countStranger: CountStranger;
 }
 
-const asError = (error: unknown): FairleadError => (error instanceof FairleadError ? error : new FairleadError('handshake_failed', { cause: error }));
+const asError = (error: unknown): FairleadError =>
+  error instanceof FairleadError ? error : new FairleadError('handshake_failed', { cause: error });
 
 export const openHub = (parts: HubParts): Hub => {
   const { store, clock, audit, log, registry } = parts;
@@ -56,8 +57,20 @@ export const openHub = (parts: HubParts): Hub => {
   let closed = false;
 
   /** Session events tell what the relay did by itself; they hold nothing up. */
-  const note = (action: string, outcome: string, about: { connectorId?: string; address?: string; instance?: string; detail?: Record<string, unknown> }) => {
-    const facts = { actor: about.connectorId ?? 'anonymous', action, effect: 'session' as const, outcome, address: about.address ?? null, instance_id: about.instance ?? null, detail: about.detail ?? {} };
+  const note = (
+    action: string,
+    outcome: string,
+    about: { connectorId?: string; address?: string; instance?: string; detail?: Record<string, unknown> },
+  ) => {
+    const facts = {
+      actor: about.connectorId ?? 'anonymous',
+      action,
+      effect: 'session' as const,
+      outcome,
+      address: about.address ?? null,
+      instance_id: about.instance ?? null,
+      detail: about.detail ?? {},
+    };
     audit.record(facts).catch((error: unknown) => log.error({ err: error, action }, 'the audit cannot be written'));
   };
 
@@ -70,7 +83,8 @@ export const openHub = (parts: HubParts): Hub => {
     if (sessions.get(session.connectorId) !== session) return;
     const about = { connectorId: session.connectorId, address: session.address };
     const { accepted, refused, moved } = registry.advertise({ id: session.connectorId, key }, instances);
-    for (const { instance_id, error } of refused) note('advertise', error.code, { ...about, instance: instance_id, detail: { detail: error.message } });
+    for (const { instance_id, error } of refused)
+      note('advertise', error.code, { ...about, instance: instance_id, detail: { detail: error.message } });
     for (const { id } of accepted) note('advertise', 'ok', { ...about, instance: id });
     const tell = refused.map(({ instance_id, error }) => ({ instance_id, code: error.code, detail: error.message }));
     session.channel.advertised({ accepted: accepted.map(({ id }) => id), refused: tell });
@@ -90,24 +104,28 @@ export const openHub = (parts: HubParts): Hub => {
         log.error({ err: error }, 'the end of a session cannot be written');
       }
     }
-    note('session_ended', why.code ?? 'ok', { connectorId: session.connectorId, address: session.address, detail: { session_id: session.id, detail: why.detail } });
+    note('session_ended', why.code ?? 'ok', {
+      connectorId: session.connectorId,
+      address: session.address,
+      detail: { session_id: session.id, detail: why.detail },
+    });
   };
 
   const begin = (transport: Transport, greeted: Greeted, address: string) => {
-    let session: Session | undefined;
-    // What the connector sent right behind its proof is delivered before the channel is there to hear of it.
-    const early: { instances?: readonly Descriptor[]; end?: ChannelEnd } = {};
+    // What the connector sent right behind its proof may be delivered before the session is there to hear of it.
+    const line: { session?: Session; instances?: readonly Descriptor[]; end?: ChannelEnd } = {};
     const channel = createRequestingChannel(transport, clock, {
       onAdvertise(instances) {
-        if (session) advertise(session, greeted.connectorKey, instances);
-        else early.instances = instances;
+        if (line.session) advertise(line.session, greeted.connectorKey, instances);
+        else line.instances = instances;
       },
       onEnd(why) {
-        if (session) ended(session, why);
-        else early.end = why;
+        if (line.session) ended(line.session, why);
+        else line.end = why;
       },
     });
-    session = { id: greeted.sessionId, connectorId: greeted.connectorId, address, channel };
+    const session: Session = { id: greeted.sessionId, connectorId: greeted.connectorId, address, channel };
+    line.session = session;
     sessions.set(greeted.connectorId, session);
     store.connectors.seen(greeted.connectorId, clock.now());
     note('session_started', 'ok', { connectorId: greeted.connectorId, address, detail: { session_id: greeted.sessionId } });
@@ -115,8 +133,8 @@ export const openHub = (parts: HubParts): Hub => {
     const state = store.connectors.byId(greeted.connectorId)?.state;
     if (state !== 'enabled') end(session, 'connector_disabled');
     else if (closed) end(session, 'draining');
-    else if (early.instances) advertise(session, greeted.connectorKey, early.instances);
-    if (early.end) ended(session, early.end);
+    else if (line.instances) advertise(session, greeted.connectorKey, line.instances);
+    if (line.end) ended(session, line.end);
   };
 
   return {
@@ -155,7 +173,7 @@ export const openHub = (parts: HubParts): Hub => {
     close() {
       closed = true;
       for (const transport of handshakes) transport.destroy();
-      for (const session of [...sessions.values()]) {
+      for (const session of sessions.values()) {
         registry.left(session.connectorId);
         end(session, 'draining');
       }

@@ -57,32 +57,56 @@ const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string,
   return document;
 };
 
-const asError = (error: unknown): FairleadError => (error instanceof FairleadError ? error : new FairleadError('delegation_invalid', { cause: error }));
+const asError = (error: unknown): FairleadError =>
+  error instanceof FairleadError ? error : new FairleadError('delegation_invalid', { cause: error });
 
-export const openRegistry = ({ store, clock, relayKey }: { readonly store: Store; readonly clock: Clock; readonly relayKey: string }): Registry => {
+export const openRegistry = ({
+  store,
+  clock,
+  relayKey,
+}: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly relayKey: string;
+}): Registry => {
   const byPrefix = new Map<string, InstanceRow>(store.instances.all().map((row) => [row.prefix, row]));
   const keep = (row: InstanceRow) => {
     store.instances.put(row);
     byPrefix.set(row.prefix, row);
   };
-  const sharedBy = (connectorId: string) => [...byPrefix.values()].filter((row) => row.connector_id === connectorId && row.withdrawn_at === null);
+  const sharedBy = (connectorId: string) =>
+    [...byPrefix.values()].filter((row) => row.connector_id === connectorId && row.withdrawn_at === null);
 
   const claim = (connector: Advertiser, descriptor: Descriptor): { row: InstanceRow; from: string | undefined } => {
     const now = clock.now();
     const document = verify(descriptor, connector, relayKey, now);
     const known = byPrefix.get(prefixOf(document.instance_id));
     const verdict = judgeClaim(known && { instance_id: known.id, connector_id: known.connector_id, sequence: known.sequence }, {
-      instance_id: document.instance_id, connector_id: connector.id, sequence: document.sequence,
+      instance_id: document.instance_id,
+      connector_id: connector.id,
+      sequence: document.sequence,
     });
     if (verdict === 'prefix_taken') throw new FairleadError('prefix_taken');
     if (verdict === 'instance_moved') throw new FairleadError('instance_moved');
     // The highest certificate wins, or a retired operational key could speak for the daemon again.
-    if (known && document.certificate.number < known.certificate_number) throw new FairleadError('delegation_invalid', { detail: 'A newer certificate of this daemon is known.' });
+    if (known && document.certificate.number < known.certificate_number)
+      throw new FairleadError('delegation_invalid', { detail: 'A newer certificate of this daemon is known.' });
     const { label, machine, default_branch, executors, operations, origin_digest } = descriptor;
     const row: InstanceRow = {
-      id: document.instance_id, prefix: prefixOf(document.instance_id), connector_id: connector.id, sequence: document.sequence,
-      certificate_number: document.certificate.number, not_after: Math.min(Date.parse(document.not_after), Date.parse(document.certificate.not_after)),
-      label, machine, default_branch, executors, operations, origin_digest, last_seen_at: now, withdrawn_at: null,
+      id: document.instance_id,
+      prefix: prefixOf(document.instance_id),
+      connector_id: connector.id,
+      sequence: document.sequence,
+      certificate_number: document.certificate.number,
+      not_after: Math.min(Date.parse(document.not_after), Date.parse(document.certificate.not_after)),
+      label,
+      machine,
+      default_branch,
+      executors,
+      operations,
+      origin_digest,
+      last_seen_at: now,
+      withdrawn_at: null,
     };
     const wasServed = verdict === 'granted_from_other' && known!.withdrawn_at === null;
     return { row, from: wasServed ? known!.connector_id : undefined };
@@ -95,7 +119,8 @@ export const openRegistry = ({ store, clock, relayKey }: { readonly store: Store
       for (const descriptor of descriptors) {
         try {
           const made = claim(connector, descriptor);
-          if ([...judged.values()].some(({ row }) => row.prefix === made.row.prefix && row.id !== made.row.id)) throw new FairleadError('prefix_taken');
+          if ([...judged.values()].some(({ row }) => row.prefix === made.row.prefix && row.id !== made.row.id))
+            throw new FairleadError('prefix_taken');
           judged.set(made.row.id, made);
         } catch (error) {
           taken.refused.push({ instance_id: descriptor.instance_id, error: asError(error) });

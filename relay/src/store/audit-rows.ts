@@ -44,7 +44,8 @@ export const auditRows = (db: Database) => {
   return {
     add: (row: AuditRow): number => Number(insert.run({ ...row, detail: JSON.stringify(row.detail) }).lastInsertRowid),
     conclude: (id: number, outcome: string, detail: AuditRow['detail']): void => void conclude.run(outcome, JSON.stringify(detail), id),
-    page: (filter: Filter): StoredAuditRow[] => page.all(filter).map((row) => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> })),
+    page: (filter: Filter): StoredAuditRow[] =>
+      page.all(filter).map((row) => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> })),
     openBatch: (at: number): void => void open.run(at),
     closeBatch: (): void => void close.run(),
     /** Since when answered reads may be missing, or undefined. */

@@ -21,7 +21,9 @@ export const enrollmentRows = (db: Database) => {
   const byId = db.prepare<[string], EnrollmentRow>('SELECT * FROM enrollment_tokens WHERE id = ?');
   const all = db.prepare<[], EnrollmentRow>('SELECT * FROM enrollment_tokens ORDER BY id');
   const revoke = db.prepare<[number, string]>('UPDATE enrollment_tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL');
-  const use = db.prepare<[number, string, string]>('UPDATE enrollment_tokens SET used_at = ?, connector_id = ? WHERE id = ? AND used_at IS NULL');
+  const use = db.prepare<[number, string, string]>(
+    'UPDATE enrollment_tokens SET used_at = ?, connector_id = ? WHERE id = ? AND used_at IS NULL',
+  );
   return {
     add: (row: EnrollmentRow): void => void insert.run(row),
     byHash: (hash: string): EnrollmentRow | undefined => byHash.get(hash),

@@ -42,7 +42,8 @@ export const instanceRows = (db: Database) => {
   const all = db.prepare<[], Stored>('SELECT * FROM instances ORDER BY id');
   return {
     all: (): InstanceRow[] => all.all().map(read),
-    put: (row: InstanceRow): void => void put.run({ ...row, executors: JSON.stringify(row.executors), operations: JSON.stringify(row.operations) }),
+    put: (row: InstanceRow): void =>
+      void put.run({ ...row, executors: JSON.stringify(row.executors), operations: JSON.stringify(row.operations) }),
   };
 };
 export type InstanceRows = ReturnType<typeof instanceRows>;
