@@ -1,22 +1,158 @@
-import { FairleadError } from '@fairlead/shared/contract/errors';
+import { readdir, readFile } from 'node:fs/promises';
+import { LIMITS } from '@fairlead/shared/contract/limits';
+import { systemClock } from '@fairlead/shared/kit/clock';
+import { runProgram } from './run.ts';
 
 /** One process of this machine and this boot: a pid alone may be given to another one later. */
 export interface ProcessName {
   readonly pid: number;
+  /** Boot, start time and, where we started it, the mark that it and its descendants carry in their environment. */
   readonly started: string;
 }
 
-/** The start-time token of a live process, or undefined when there is none. */
-export const startTokenOf = async (pid: number): Promise<string | undefined> => {
-  throw new FairleadError('internal', { detail: `not yet: ${pid}` });
+/** The variable by which a process that we started, and all that it started, can be found again. */
+export const MARK = 'FAIRLEAD_PROCESS';
+
+const LINUX = process.platform === 'linux';
+
+const readText = async (path: string): Promise<string | undefined> => {
+  try {
+    return await readFile(path, 'latin1');
+  } catch {
+    // The process has ended, or is not ours to look at.
+    return undefined;
+  }
 };
 
+interface Stat {
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly start: string;
+}
+
+/** The fields after the name in parentheses, which itself may hold anything. */
+const parseStat = (text: string): Stat => {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0]!, parent: Number(fields[1]), group: Number(fields[2]), start: fields[19]! };
+};
+
+const ENDED = new Set(['Z', 'X', 'x']);
+
+const linuxStat = async (pid: number): Promise<Stat | undefined> => {
+  const text = await readText(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : parseStat(text);
+};
+
+let boot: Promise<string> | undefined;
+const bootId = (): Promise<string> => (boot ??= readText('/proc/sys/kernel/random/boot_id').then((id) => (id ?? 'boot').slice(0, 8)));
+
+/** Where there is no /proc, `ps` tells the start time to the second. */
+const psToken = async (pid: number): Promise<string | undefined> => {
+  const end = await runProgram({ file: 'ps', args: ['-o', 'state=,lstart=', '-p', String(pid)], cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } });
+  const text = end.stdout.toString('latin1').trim();
+  return end.code !== 0 || text === '' || ENDED.has(text[0]!) ? undefined : text.replace(/^\S+\s+/, '').replaceAll(/\s+/g, '_');
+};
+
+/** The start-time token of a live process, or undefined when there is none. A zombie has ended. */
+export const startTokenOf = async (pid: number): Promise<string | undefined> => {
+  if (!LINUX) return psToken(pid);
+  const stat = await linuxStat(pid);
+  return !stat || ENDED.has(stat.state) ? undefined : `${await bootId()}.${stat.start}`;
+};
+
+const splitToken = (started: string): { token: string; mark: string | undefined } => {
+  const at = started.indexOf('/');
+  return at === -1 ? { token: started, mark: undefined } : { token: started.slice(0, at), mark: started.slice(at + 1) };
+};
+
+/** Names a process that we started and marked. */
+export const nameProcess = async (pid: number, mark: string): Promise<ProcessName> => ({ pid, started: `${(await startTokenOf(pid)) ?? 'ended'}/${mark}` });
+
 /** Whether exactly that process still runs (a zombie does not). */
-export const isAlive = async (name: ProcessName): Promise<boolean> => {
-  throw new FairleadError('internal', { detail: `not yet: ${name.pid}` });
+export const isAlive = async ({ pid, started }: ProcessName): Promise<boolean> => (await startTokenOf(pid)) === splitToken(started).token;
+
+const allPids = async (): Promise<number[]> => (LINUX ? (await readdir('/proc')).map(Number).filter((pid) => pid > 0) : []);
+
+/** Live processes below one process, however deep, whatever session they are in. Linux only; elsewhere none. */
+export const descendantsOf = async (root: number): Promise<number[]> => {
+  const children = new Map<number, number[]>();
+  for (const pid of await allPids()) {
+    const stat = await linuxStat(pid);
+    if (!stat || ENDED.has(stat.state)) continue;
+    const siblings = children.get(stat.parent);
+    if (siblings) siblings.push(pid);
+    else children.set(stat.parent, [pid]);
+  }
+  const found: number[] = [];
+  collectBelow(root, children, found);
+  return found;
+};
+
+const collectBelow = (pid: number, children: ReadonlyMap<number, readonly number[]>, found: number[]): void => {
+  for (const child of children.get(pid) ?? []) {
+    found.push(child);
+    collectBelow(child, children, found);
+  }
+};
+
+/** Live processes that carry a mark or are in a process group. */
+const belongingTo = async (mark: string | undefined, group: number): Promise<number[]> => {
+  const found: number[] = [];
+  for (const pid of await allPids()) {
+    if (pid === process.pid) continue;
+    const stat = await linuxStat(pid);
+    if (!stat || ENDED.has(stat.state)) continue;
+    const marked = mark !== undefined && (await readText(`/proc/${pid}/environ`))?.includes(`${MARK}=${mark}`);
+    // The group's number may belong to somebody else once its leader has gone; a mark tells them apart.
+    if (marked || (mark === undefined && stat.group === group)) found.push(pid);
+  }
+  return found;
+};
+
+/** What is left of something that we started. Outside Linux only its process group can be looked at. */
+export const leftOf = async (pid: number, mark: string | undefined): Promise<number[]> => {
+  if (LINUX) return belongingTo(mark, pid);
+  return signalGroup(pid, 0) ? [pid] : [];
+};
+
+export const signalPid = (pid: number, signal: NodeJS.Signals | 0): boolean => {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    // It has ended already, which is what a signal is sent for.
+    return false;
+  }
+};
+
+export const signalGroup = (pid: number, signal: NodeJS.Signals | 0): boolean => signalPid(-pid, signal);
+
+const POLL_MS = 10;
+
+/** Asks again and again until `gone` says so or the time is up; there is no event for the end of a process that is not our child. */
+export const waitGone = async (gone: () => Promise<boolean>, limitMs: number): Promise<boolean> => {
+  const until = systemClock.monotonic() + limitMs;
+  for (;;) {
+    if (await gone()) return true;
+    if (systemClock.monotonic() >= until) return false;
+    await systemClock.sleep(POLL_MS);
+  }
 };
 
 /** Ends what a crashed daemon left behind: the process, its group and its descendants. Answers whether all are gone. */
 export const endSurvivor = async (name: ProcessName): Promise<'was_gone' | 'ended' | 'unconfirmed'> => {
-  throw new FairleadError('internal', { detail: `not yet: ${name.pid}` });
+  const { mark } = splitToken(name.started);
+  const alive = await isAlive(name);
+  const left = async (): Promise<number[]> => {
+    const marked = mark === undefined || !LINUX ? [] : await belongingTo(mark, name.pid);
+    return (await isAlive(name)) ? [...new Set([name.pid, ...marked, ...(await descendantsOf(name.pid))])] : marked;
+  };
+  if (!alive && (await left()).length === 0) return 'was_gone';
+  const gone = await waitGone(async () => {
+    const pids = await left();
+    if (pids.includes(name.pid)) signalGroup(name.pid, 'SIGKILL');
+    for (const pid of pids) signalPid(pid, 'SIGKILL');
+    return pids.length === 0;
+  }, LIMITS.stop_confirm.value);
+  return gone ? 'ended' : 'unconfirmed';
 };

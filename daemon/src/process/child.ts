@@ -1,0 +1,145 @@
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { LIMITS } from '@fairlead/shared/contract/limits';
+import { systemClock } from '@fairlead/shared/kit/clock';
+import type { ConfinedEnd, ConfinedOrder, ConfinedProcess } from './confined.ts';
+import { nameProcess, waitGone } from './process-table.ts';
+
+/** How one kind of confinement ends what it started. */
+export interface Ending {
+  /** Asks everything to end. */
+  term(): Promise<void>;
+  /** Ends everything. */
+  kill(): Promise<void>;
+  /** Whether nothing is left. */
+  gone(): Promise<boolean>;
+}
+
+export interface ChildOrder {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** A process group of its own, for what has no pid namespace. */
+  readonly detached: boolean;
+  /** Whether descriptor 3 is a pipe that the program writes to. */
+  readonly info: boolean;
+}
+
+/** Starts a child; rejects when the program cannot be executed. */
+export const launchChild = (order: ChildOrder): Promise<ChildProcess> => {
+  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : [])];
+  const child = spawn(order.file, order.args, { cwd: order.cwd, env: order.env, detached: order.detached, stdio });
+  child.stdin!.on('error', () => undefined);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('spawn', () => resolve(child));
+  });
+};
+
+/** Passes output on up to the limit for both streams together; answers how much was dropped. */
+const passOutput = (child: ChildProcess, output: ConfinedOrder['output']): (() => number) => {
+  let left: number = LIMITS.output_captured.value;
+  let dropped = 0;
+  const pass = (stream: Readable, from: 'stdout' | 'stderr') => {
+    stream.on('data', (chunk: Buffer) => {
+      const kept = chunk.subarray(0, left);
+      left -= kept.length;
+      dropped += chunk.length - kept.length;
+      if (kept.length > 0) output(kept, from);
+    });
+    stream.on('error', () => undefined);
+  };
+  pass(child.stdout!, 'stdout');
+  pass(child.stderr!, 'stderr');
+  return () => dropped;
+};
+
+/** How long the pipes may stay open after everything is gone; what still holds them then is not ours. */
+const PIPES_MS = 2_000;
+
+const whenClosed = async (child: ChildProcess): Promise<void> => {
+  const streams = [child.stdout!, child.stderr!];
+  const closed = Promise.all(streams.map((stream) => (stream.closed || stream.destroyed ? undefined : new Promise((resolve) => stream.once('close', resolve)))));
+  const timer = new AbortController();
+  const late = systemClock.sleep(PIPES_MS, timer.signal).catch(() => undefined);
+  await Promise.race([closed, late]);
+  timer.abort();
+  for (const stream of streams) stream.destroy();
+};
+
+type Exit = { readonly code: number | null; readonly signal: string | null };
+
+const whenExited = (child: ChildProcess): Promise<Exit> =>
+  new Promise((resolve) => {
+    const now = (): void => resolve({ code: child.exitCode, signal: child.signalCode });
+    if (child.exitCode !== null || child.signalCode !== null) now();
+    else child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+
+/** TERM, then KILL after the grace, then a look whether all is gone. */
+const stopAll = async (ending: Ending): Promise<boolean> => {
+  await ending.term();
+  if (await waitGone(ending.gone, LIMITS.stop_grace.value)) return true;
+  return killAll(ending);
+};
+
+const killAll = async (ending: Ending): Promise<boolean> => {
+  // Again and again, because what is killed may have started something in between.
+  return waitGone(async () => {
+    if (await ending.gone()) return true;
+    await ending.kill();
+    return false;
+  }, LIMITS.stop_confirm.value);
+};
+
+/**
+ * Follows a child to its end, and beyond it until nothing that it started is left.
+ * @param mark what its environment carries under `MARK` @param cleaned runs last, such as removing a throw-away home
+ */
+export const followChild = async (
+  child: ChildProcess,
+  order: ConfinedOrder,
+  ending: Ending,
+  { mark, cleaned }: { readonly mark: string; readonly cleaned?: () => Promise<void> },
+): Promise<ConfinedProcess> => {
+  const dropped = passOutput(child, order.output);
+  const exited = whenExited(child);
+  const name = await nameProcess(child.pid!, mark);
+  child.stdin!.end(order.stdin);
+  let timed_out = false;
+  let stopping: Promise<boolean> | undefined;
+  let stopped = (): void => undefined;
+  // A process that cannot be killed must not hold its step for ever: the end of the stop ends the wait as well.
+  const stopEnded = new Promise<void>((resolve) => (stopped = resolve));
+  const begin = (): void => {
+    if (stopping) return;
+    stopping = stopAll(ending);
+    void stopping.then(stopped);
+  };
+  const cancelTimer = systemClock.after(order.timeout_ms, () => {
+    timed_out = !stopping;
+    begin();
+  });
+  const follow = async (): Promise<ConfinedEnd> => {
+    await Promise.race([exited, stopEnded]);
+    cancelTimer();
+    const asked = stopping;
+    const gone = await (asked ?? killAll(ending));
+    await (gone ? whenClosed(child) : undefined);
+    for (const stream of [child.stdout!, child.stderr!]) stream.destroy();
+    await cleaned?.();
+    const exit = gone ? await exited : { code: child.exitCode, signal: child.signalCode };
+    return { exit_code: exit.code, signal: exit.signal, timed_out, stopped: gone ? (asked ? 'confirmed' : 'by_itself') : 'unconfirmed', dropped: dropped() };
+  };
+  const ended = follow();
+  return {
+    pid: name.pid,
+    started: name.started,
+    ended,
+    stop() {
+      begin();
+      return ended;
+    },
+  };
+};

@@ -1,0 +1,163 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConfinedEnd, ConfinedOrder, Sandbox } from './confined.ts';
+import { detectConfinement, type Confining } from './detect.ts';
+import { descendantsOf, endSurvivor, isAlive } from './process-table.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'fairlead-confined-'));
+const confining: Confining = await detectConfinement({ folder: join(folder, 'own'), toolchain: [] });
+if (!confining.sandbox) console.log(`skipped: no sandbox here (${confining.reason}); ${confining.cure}`);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let serial = 0;
+const place = () => {
+  const workspace = join(folder, `work-${serial}`);
+  const out = join(folder, `out-${serial++}`);
+  mkdirSync(workspace);
+  mkdirSync(out);
+  return { workspace, out };
+};
+
+const run = async (sandbox: Sandbox, script: string, more: Partial<ConfinedOrder> = {}): Promise<ConfinedEnd & { text: string }> => {
+  let text = '';
+  const process = await sandbox.start({ argv: ['/bin/sh', '-c', script], ...place(), readable: [], env: {}, timeout_ms: 20_000, output: (chunk) => (text += chunk.toString()), ...more });
+  return { ...(await process.ended), text };
+};
+
+const sleepers = async (word: string): Promise<number> => {
+  const pids = await descendantsOf(1);
+  return pids.filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').startsWith(`sleep\0${word}\0`);
+    } catch {
+      return false;
+    }
+  }).length;
+};
+
+const kinds = [confining.unconfined, ...(confining.sandbox ? [confining.sandbox] : [])];
+
+describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (kind, sandbox) => {
+  it('runs in the workspace with an environment of its own and keeps what is put into /out', async () => {
+    const { workspace, out } = place();
+    writeFileSync(join(workspace, 'input'), 'in');
+    process.env['FAIRLEAD_TEST_LEAK'] = 'leaked';
+    const end = await run(sandbox, 'cat input; cat; env; echo result > "$FAIRLEAD_OUT/r"; echo w > made; echo err >&2; exit 3', { workspace, out, env: { OWN: 'yes' }, stdin: 'STDIN' });
+    delete process.env['FAIRLEAD_TEST_LEAK'];
+    expect(end).toMatchObject({ exit_code: 3, signal: null, timed_out: false, stopped: 'by_itself', dropped: 0 });
+    expect(end.text).toContain('inSTDIN');
+    expect(end.text).toContain('OWN=yes');
+    expect(end.text).not.toContain('leaked');
+    expect(end.text).toContain('err');
+    expect(readFileSync(join(out, 'r'), 'utf8')).toBe('result\n');
+    expect(readFileSync(join(workspace, 'made'), 'utf8')).toBe('w\n');
+  });
+
+  it('stops with TERM first, and confirms it', async () => {
+    let text = '';
+    const child = await sandbox.start({ argv: ['/bin/sh', '-c', 'trap "echo got term; exit 0" TERM; echo ready; while :; do sleep 0.05; done'], ...place(), readable: [], env: {}, timeout_ms: 20_000, output: (chunk) => (text += chunk.toString()) });
+    while (!text.includes('ready')) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await isAlive(child)).toBe(true);
+    expect(await child.stop()).toMatchObject({ stopped: 'confirmed', timed_out: false });
+    expect(text).toContain('got term');
+    expect(await isAlive(child)).toBe(false);
+    expect(await child.stop()).toEqual(await child.ended);
+  });
+
+  it('kills what ignores TERM, and children in sessions of their own', async () => {
+    const end = await run(sandbox, "trap '' TERM; setsid sleep 7771 & sleep 7771 & echo up; while :; do sleep 1; done", { timeout_ms: 400 });
+    expect(end).toMatchObject({ timed_out: true, stopped: 'confirmed' });
+    expect(await sleepers('7771')).toBe(0);
+  }, 20_000);
+
+  it('leaves nothing behind when the command ends by itself', async () => {
+    const end = await run(sandbox, 'setsid sleep 7772 >/dev/null 2>&1 & sleep 7772 & exit 0');
+    expect(end).toMatchObject({ exit_code: 0, stopped: 'by_itself' });
+    expect(await sleepers('7772')).toBe(0);
+  });
+
+  it('ends a survivor that is known by name only', async () => {
+    const child = await sandbox.start({ argv: ['/bin/sh', '-c', 'setsid sleep 7773 & sleep 7773'], ...place(), readable: [], env: {}, timeout_ms: 20_000, output: () => undefined });
+    expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('ended');
+    expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('was_gone');
+    expect(await sleepers('7773')).toBe(0);
+    expect(await endSurvivor({ pid: process.pid, started: 'another.1' })).toBe('was_gone');
+    await child.ended;
+  });
+
+  it('says when a program does not exist', async () => {
+    const attempt = run(sandbox, '', { argv: ['no-such-program-here'] });
+    if (kind === 'unconfined') await expect(attempt).rejects.toMatchObject({ code: 'requirement_missing' });
+    else expect((await attempt).exit_code).not.toBe(0);
+  });
+});
+
+describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
+  const sandbox = confining.sandbox!;
+  let server: Server;
+  let port: number;
+  const secrets = join(homedir(), `.fairlead-test-${process.pid}`);
+  beforeAll(async () => {
+    mkdirSync(join(secrets, '.ssh'), { recursive: true });
+    writeFileSync(join(secrets, '.ssh', 'id_ed25519'), 'PRIVATE KEY');
+    writeFileSync(join(folder, 'operator.token'), 'flo_token');
+    server = createServer((socket) => socket.end('daemon'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    port = (server.address() as { port: number }).port;
+  });
+  afterAll(() => {
+    server?.close();
+    rmSync(secrets, { recursive: true, force: true });
+  });
+
+  const attacks = (): readonly (readonly [string, string])[] => [
+    ['reading a planted ssh key', `cat ${secrets}/.ssh/id_ed25519`],
+    ['reading the home of the owner', `ls -A ${homedir()} | grep .`],
+    ['reading a token in the home of Fairlead', `cat ${folder}/operator.token`],
+    ['reading the shadow file', 'cat /etc/shadow'],
+    ['connecting to the port of the daemon', `node -e "require('net').connect(${port},'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))"`],
+    ['seeing processes of the host', `test -d /proc/${process.pid} && grep -q vitest /proc/${process.pid}/cmdline`],
+    ['seeing more than its own processes', 'test "$(ls -d /proc/[0-9]* | wc -l)" -gt 12'],
+    ['writing to the system', 'touch /usr/fairlead-test'],
+    ['writing to the root', 'touch /fairlead-test'],
+    ['writing to the folder beside', `touch ${folder}/x`],
+    // Opened for appending and left alone, so that a failing test changes nothing on the machine.
+    ['opening a kernel setting for writing', ': >> /proc/sys/kernel/core_pattern'],
+    ['opening the system request trigger for writing', ': >> /proc/sysrq-trigger'],
+    ['mounting', 'mount -t tmpfs none /workspace'],
+    ['making a further user namespace', 'unshare -U true'],
+    ['killing the daemon', `kill -9 ${process.pid}`],
+    ['finding a device', 'ls /dev/sda /dev/vda /dev/mem /dev/kmsg 2>/dev/null | grep .'],
+    ['reaching the network', 'cat /proc/net/route | grep -v Iface | grep .'],
+  ];
+  it.each(attacks().map(([name]) => name))('%s', async (name) => {
+    const script = attacks().find(([title]) => title === name)![1];
+    const end = await run(sandbox, script);
+    expect(end.exit_code, end.text).not.toBe(0);
+    expect(end.text).not.toMatch(/PRIVATE KEY|flo_token/);
+  });
+
+  it('but lets node and git work', async () => {
+    const end = await run(sandbox, 'node -e "console.log(require(\'os\').userInfo().username)" && git init -q . && git -c user.name=a -c user.email=b commit -q --allow-empty -m x && git log --oneline && echo $HOME && touch $HOME/x /tmp/x');
+    expect(end.exit_code, end.text).toBe(0);
+    expect(end.text).toContain('fairlead');
+  });
+
+  it('mounts what it is told to, read-only', async () => {
+    const { workspace } = place();
+    writeFileSync(join(workspace, 'data'), 'shared');
+    const end = await run(sandbox, 'cat /given/data; echo x > /given/data || echo refused', { readable: [{ from: workspace, to: '/given' }] });
+    expect(end.text).toContain('shared');
+    expect(end.text).toContain('refused');
+    expect(readFileSync(join(workspace, 'data'), 'utf8')).toBe('shared');
+    await expect(run(sandbox, 'true', { readable: [{ from: join(folder, 'none'), to: '/given' }] })).rejects.toMatchObject({ code: 'sandbox_unavailable' });
+  });
+
+  it('passes on output up to the limit only', async () => {
+    const end = await run(sandbox, 'head -c 70000000 /dev/zero', { output: () => undefined });
+    expect(end.dropped).toBe(70_000_000 - 64 * 1024 * 1024);
+  });
+});
