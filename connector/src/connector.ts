@@ -1,4 +1,4 @@
-import { FairleadError } from '@fairlead/shared/contract/errors';
+import { ERRORS, type ErrorCode } from '@fairlead/shared/contract/errors';
 import { isoTime } from '@fairlead/shared/kit/clock';
 import { dialRelay } from '@fairlead/shared/wire/ws-transport';
 import type { RunOrder } from './cli/run.ts';
@@ -21,6 +21,12 @@ export interface RunningConnector {
   stop(): Promise<void>;
 }
 
+/** A newer relay may refuse with a code that is not known here; that it refused is known. */
+const knownCode = (code: string | undefined): ErrorCode | null => {
+  if (code === undefined) return null;
+  return Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'delegation_invalid';
+};
+
 /** A connector under one identity: its shares, its session with the relay and the renewals. */
 const createLine = async (identity: Identity, parts: RunOrder, say: (status: StatusFile) => void) => {
   const { files, table, clock, log } = parts;
@@ -37,7 +43,7 @@ const createLine = async (identity: Identity, parts: RunOrder, say: (status: Sta
     [...set.shares.values()].map(({ record, served }) => {
       const ended = served.revoked || clock.now() >= served.expiresAt;
       const byRelay = refused.find(({ instance_id }) => instance_id === record.instance_id)?.code;
-      const code = served.distrust ?? (ended ? 'grant_expired' : byRelay === undefined ? null : new FairleadError('delegation_invalid').code);
+      const code = served.distrust ?? (ended ? 'grant_expired' : knownCode(byRelay));
       return {
         instance_id: record.instance_id,
         label: record.descriptor.label,
