@@ -1,10 +1,10 @@
 import type { OperationName, InputOf, OutputOf } from '@fairlead/shared/contract/operations/table';
 import type { Delegation } from '@fairlead/shared/contract/operations/daemon-admin';
-import type { ExecutorInfo, Principal } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo, Instance, Principal } from '@fairlead/shared/contract/resources';
 import type { Authority, Confinement } from '@fairlead/shared/contract/states';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type * as z from 'zod';
-import type { GrantRecord, InstanceRecord } from '../core/records.ts';
+import type { GateRecord, GrantRecord, InstanceRecord } from '../core/records.ts';
 import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { OwnerPolicy } from '../policy/effective.ts';
@@ -69,6 +69,10 @@ export interface CommandDeps {
   readonly settings: { readonly allow_local_argv: boolean; readonly machine: string };
   /** A new self-certifying id and the nonce that it is derived from. */
   newInstanceId(): { readonly id: string; readonly nonce: string };
+  /** An instance as `get_instance` shows it to this caller. */
+  showInstance(id: string, asker: Asker): Promise<Instance>;
+  /** Looks whether a gate still holds what would be integrated; the answer is the gate that holds now (`delivery/gates`). */
+  renewGate(gate: GateRecord): Promise<GateRecord>;
   /** The daemon's proof for a grant, signed with its operational key. */
   delegate(grant: GrantRecord, instance: InstanceRecord): z.output<typeof Delegation>;
 }

@@ -1,0 +1,61 @@
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import { LIMITS } from '@fairlead/shared/contract/limits';
+import type { Step } from '@fairlead/shared/contract/resources';
+import { STEP_STATES } from '@fairlead/shared/contract/states';
+import type { StepRecord } from '../core/records.ts';
+import { stepNow } from '../ledger/views.ts';
+import { checkGrantedTask } from '../policy/grant.ts';
+import { causeOf, checkNotHalted, checkOpen, ownRun, ownStep, scopeOf, servedInstance } from './asking.ts';
+import type { Asker, Command, CommandDeps } from './command.ts';
+import { putAway } from './stopping.ts';
+import { checkExecutor } from './task-rules.ts';
+
+/** @throws FairleadError `transition_refused`, `local_only` */
+const checkMayRetry = (step: StepRecord, asker: Asker): void => {
+  const { retry } = STEP_STATES[step.state];
+  if (retry === 'no') {
+    throw new FairleadError('transition_refused', { detail: `A step that is ${step.state} is not retried.`, rule: 'only a failed step is retried', more: { state: step.state } });
+  }
+  if (retry === 'local' && asker.remote) throw new FairleadError('local_only', { detail: `A step that is ${step.state} is retried at the machine, by somebody who has looked` });
+};
+
+/**
+ * Queues a step that failed again. It counts against the grant like a new one, and whoever retries it is one of those who asked for it.
+ * @throws FairleadError `transition_refused`, `local_only`, `run_not_open`, `grant_spent`, `queue_full`, `executor_unavailable`
+ */
+export const retryStep =
+  (deps: CommandDeps): Command<'retry_step'> =>
+  async (input, asker) => {
+    const { ledger } = deps;
+    const { id, instance_id, run_id } = ownStep(ledger.read, asker, input.step_id);
+    const scope = scopeOf('retry_step', input, asker, { instance_id, run_id });
+    const about = causeOf(asker);
+    return ledger.record((tx) =>
+      tx.idempotent(scope, (): Step => {
+        const step = ownStep(tx.read, asker, id);
+        checkNotHalted(tx.read);
+        checkMayRetry(step, asker);
+        checkOpen(ownRun(tx.read, asker, run_id));
+        checkExecutor(deps, servedInstance(tx.read, asker, instance_id), step.executor_requested);
+        if (tx.read.queueLength() >= LIMITS.queue.value) throw new FairleadError('queue_full');
+        if (asker.grant) {
+          checkGrantedTask(asker.grant, { executor: step.executor_requested, validations: [] });
+          tx.spend(asker.grant.id, { steps: 1, wall_ms: step.timeout_ms });
+        }
+        putAway(tx, step, about);
+        const next = tx.move.step(
+          id,
+          'retried',
+          {
+            change_id: null,
+            gate_id: null,
+            remote: step.remote || asker.remote,
+            grant_id: asker.grant?.id ?? step.grant_id,
+            asked_by: [...new Set([...step.asked_by, asker.principal.id])],
+          },
+          about,
+        );
+        return stepNow(tx.read, next);
+      }),
+    );
+  };
