@@ -21,6 +21,8 @@ export interface StackOptions {
   readonly config?: string;
   /** Further arguments of `fairlead-connector share`. */
   readonly share?: readonly string[];
+  /** Further environment of every part. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Told as each part stands. */
   readonly tell?: (text: string) => void;
 }
@@ -68,8 +70,8 @@ const secretIn = (file: string): string => readFileSync(file, 'utf8').trim();
 const text = (value: unknown): string => value as string;
 
 /** Starts one part in a home. A part that is started again keeps its address. */
-const startPart = (part: PartName, home: string, ports: Map<string, string>): Promise<Running> => {
-  const env = { FAIRLEAD_HOME: home, HOME: join(home, 'user'), FAIRLEAD_LOG: 'warn' };
+const startPart = (part: PartName, home: string, ports: Map<string, string>, extra: StackOptions['env']): Promise<Running> => {
+  const env = { FAIRLEAD_HOME: home, HOME: join(home, 'user'), FAIRLEAD_LOG: 'warn', ...extra };
   const port = ports.get(part) ?? '0';
   const argv = {
     relay: [...PROGRAMS.relay, 'serve', '--json', '--port', port],
@@ -131,7 +133,7 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   for (const folder of ['user', 'daemon']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   writeFileSync(join(home, 'daemon', 'config.yaml'), `${toolchain()}${options.config ?? ''}`, { mode: 0o600 });
   const start = async (part: PartName): Promise<void> => {
-    parts[part] = await startPart(part, home, ports);
+    parts[part] = await startPart(part, home, ports, options.env);
     if (part !== 'connector') ports.set(part, portOf(parts[part]));
   };
   await Promise.all([start('relay'), start('daemon')]);

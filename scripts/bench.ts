@@ -1,0 +1,84 @@
+import { statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createOutput } from '@fairlead/shared/kit/cli';
+import { ROOT } from '@fairlead/e2e/rig/programs';
+import { raiseStack } from '@fairlead/e2e/rig/stack';
+import { measureColdStart } from './bench/cold-start.ts';
+import { measureLedger } from './bench/durability.ts';
+import type { Figure } from './bench/figures.ts';
+import { measurePath } from './bench/path.ts';
+import { measureSteps } from './bench/steps.ts';
+import { readFlags } from './flags.ts';
+
+const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [--json]
+
+Measures Fairlead against baselines on this machine, in interleaved pairs, all parts as processes of their own. Without
+names it measures everything, which takes a few minutes.
+`;
+
+const TMPFS = 0x01021994;
+const TMPFS_PAIRS = 15;
+const DISK_PAIRS = 7;
+
+const { values, positionals } = readFlags(USAGE, () =>
+  parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true }),
+);
+const wants = (name: string) => positionals.length === 0 || positionals.includes(name);
+
+const isTmpfs = (folder: string): boolean => {
+  try {
+    return statfsSync(folder).type === TMPFS;
+  } catch {
+    return false;
+  }
+};
+
+/** A folder in memory, if this machine has one, and one on a disk: a durable write means nothing in memory. */
+const memory = ['/dev/shm', tmpdir()].find(isTmpfs);
+const disk = isTmpfs(tmpdir()) ? join(ROOT, 'node_modules', '.fairlead') : tmpdir();
+
+const measure = async (note: (text: string) => void): Promise<Figure[]> => {
+  const figures: Figure[] = [];
+  const add = (...measured: Figure[]) => {
+    figures.push(...measured);
+    for (const { name, value, baseline, unit, ratio, limit, ok } of measured)
+      note(`${ok ? 'ok  ' : 'MISS'} ${name}: ${value} against ${baseline} ${unit}, ${ratio}x${limit === null ? '' : ` (${limit})`}`);
+  };
+  if (wants('path') || wants('cold')) {
+    const stack = await raiseStack({ env: { FAIRLEAD_RELAY_PLANNER_RATE: '100000000' } });
+    try {
+      if (wants('path')) add(...(await measurePath(stack)));
+      if (wants('cold')) add(...(await measureColdStart(stack)));
+    } finally {
+      await stack.close();
+    }
+  }
+  if (wants('ledger')) add(await measureLedger(disk));
+  if (wants('step')) {
+    if (memory === undefined) note('This machine has no tmpfs: the patch step is measured on disk alone, and its limit is judged there');
+    else add(await measureSteps('patch step, 5,000 files, tmpfs', memory, TMPFS_PAIRS, { atMost: 1.3 }));
+    add(await measureSteps('patch step, 5,000 files, disk', disk, DISK_PAIRS, memory === undefined ? { atMost: 1.3 } : undefined));
+  }
+  return figures;
+};
+
+const output = createOutput({ json: values.json, stdout: process.stdout, stderr: process.stderr });
+const figures = await measure(output.note);
+output.result({ figures }, () =>
+  output.table([
+    ['figure', 'value', 'baseline', 'unit', 'ratio', 'limit', 'pairs', ''],
+    ...figures.map(({ name, value, baseline, unit, ratio, limit, ok, pairs }) => [
+      name,
+      String(value),
+      String(baseline),
+      unit,
+      `${ratio}x`,
+      limit ?? '-',
+      String(pairs),
+      ok ? 'ok' : 'MISSED',
+    ]),
+  ]),
+);
+process.exitCode = figures.every(({ ok }) => ok) ? 0 : 2;
