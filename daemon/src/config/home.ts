@@ -12,6 +12,8 @@ export interface DaemonHome {
   readonly artifacts: string;
   readonly stores: string;
   readonly workspaces: string;
+  /** Small files that sandboxes mount. */
+  readonly sandbox: string;
   readonly rootKey: string;
   readonly operationalKey: string;
   readonly certificate: string;
@@ -32,6 +34,7 @@ export const daemonHome = (root: string): DaemonHome => {
     artifacts: join(folder, 'artifacts'),
     stores: join(folder, 'stores'),
     workspaces: join(folder, 'workspaces'),
+    sandbox: join(folder, 'sandbox'),
     rootKey: join(folder, 'root.key'),
     operationalKey: join(folder, 'operational.key'),
     certificate: join(folder, 'certificate.json'),

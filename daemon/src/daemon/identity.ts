@@ -8,8 +8,8 @@ import { CERTIFICATE_TYPE, makeCertificate, makeDelegation, OperationalCertifica
 import { hashSecret, mintSecret, readSecretFile, writeSecretFile } from '@fairlead/shared/kit/secret';
 import { instanceIdOf, loadOrCreateKey, newInstanceNonce, openEnvelope, type KeyPair } from '@fairlead/shared/kit/signature';
 import type * as z from 'zod';
-import type { DaemonHome } from './config/home.ts';
-import type { GrantRecord, InstanceRecord } from './core/records.ts';
+import type { DaemonHome } from '../config/home.ts';
+import type { GrantRecord, InstanceRecord } from '../core/records.ts';
 
 const DAY = 86_400_000;
 /** How long an operational key is certified, and how much of that must be left at a start. In milliseconds. */

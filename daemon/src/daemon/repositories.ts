@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
-import type { InstanceParts } from './api/instance-reads.ts';
-import type { RepositoryPort } from './commands/command.ts';
-import type { InstanceRecord } from './core/records.ts';
-import { checkPatchForm } from './git/patch-form.ts';
-import { isReachable } from './git/reachable.ts';
-import { inspectRepository, readTips } from './git/repository.ts';
-import { syncStore } from './git/store.ts';
-import { refsFor } from './runner/base.ts';
-import type { Grounds } from './runner/grounds.ts';
-import { ownerPolicyOf } from './runner/policy-in-force.ts';
+import type { InstanceParts } from '../api/instance-reads.ts';
+import type { RepositoryPort } from '../commands/command.ts';
+import type { InstanceRecord } from '../core/records.ts';
+import { checkPatchForm } from '../git/patch-form.ts';
+import { isReachable } from '../git/reachable.ts';
+import { inspectRepository, readTips } from '../git/repository.ts';
+import { syncStore } from '../git/store.ts';
+import { refsFor } from '../runner/base.ts';
+import type { Grounds } from '../runner/grounds.ts';
+import { ownerPolicyOf } from '../runner/policy-in-force.ts';
 
 /** What commands and the api ask of repositories, answered by git. */
 export type Repositories = RepositoryPort & InstanceParts['repositories'];

@@ -1,0 +1,88 @@
+import type { Clock } from '@fairlead/shared/kit/clock';
+import type { Log } from '@fairlead/shared/kit/log';
+import { durationMs } from '@fairlead/shared/contract/task';
+import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { Confinement } from '@fairlead/shared/contract/states';
+import type { DaemonHome } from '../config/home.ts';
+import type { Settings } from '../config/settings.ts';
+import type { InstanceRecord } from '../core/records.ts';
+import { createDelivery, type Delivery } from '../delivery/delivery.ts';
+import { bindGate } from '../delivery/gates.ts';
+import { createExecutors, type ExecutorRegistry } from '../executors/registry.ts';
+import { openArtifactFiles, type ArtifactFiles } from '../ledger/artifact-files.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { detectConfinement, type Confining } from '../process/detect.ts';
+import { createRedactor } from '../process/redactor.ts';
+import { recover } from '../recovery/recover.ts';
+import { createGrounds, sandboxFor, type Grounds } from '../runner/grounds.ts';
+import { createRunner, type Runner } from '../runner/runner.ts';
+import { createScheduler, type Scheduler } from '../scheduler/scheduler.ts';
+import { createWorkspaces, type Workspaces } from '../workspaces/workspaces.ts';
+import { createRepositories, type Repositories } from './repositories.ts';
+
+/** All that does work, put together once at start. */
+export interface WorkingParts {
+  readonly artifacts: ArtifactFiles;
+  readonly executors: ExecutorRegistry;
+  readonly confining: Confining;
+  readonly grounds: Grounds;
+  readonly repositories: Repositories;
+  readonly runner: Runner;
+  readonly delivery: Delivery;
+  readonly scheduler: Scheduler;
+  /** What confines work of an instance; undefined where nothing does and the owner did not say unconfined. */
+  confinement(instance: Pick<InstanceRecord, 'unconfined'>): Confinement | undefined;
+  executorsOf(instance: Pick<InstanceRecord, 'unconfined' | 'default_executor'>): readonly ExecutorInfo[];
+  /** Takes up what the last daemon left in mid-flight. */
+  recover(): Promise<void>;
+}
+
+export interface WorkingOptions {
+  readonly home: DaemonHome;
+  readonly settings: Settings;
+  /** Values that must never stand in an output. */
+  readonly secrets: readonly string[];
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const commandsOf = (settings: Settings) =>
+  Object.entries(settings.commands).map(([name, { run, timeout, description }]) => ({
+    name,
+    run,
+    description,
+    ...(timeout !== undefined && { timeout_ms: durationMs(timeout) }),
+  }));
+
+/** @throws FairleadError `disk_full`, `store_unwritable` */
+export const createWorkingParts = async ({ home, settings, secrets, ledger, clock, log }: WorkingOptions): Promise<WorkingParts> => {
+  const artifacts = await openArtifactFiles(home.artifacts);
+  const workspaces: Workspaces = createWorkspaces(home.workspaces);
+  const confining = await detectConfinement({ folder: home.sandbox, toolchain: settings.toolchain_folders });
+  const executors = createExecutors({ commands: commandsOf(settings), clock });
+  const grounds = createGrounds(home.stores);
+  const policyOverride = (instanceId: string) => settings.instances[instanceId]?.policy;
+  const shared = { ledger, clock, log, artifacts, grounds, workspaces, confining, redactor: createRedactor(secrets) };
+  const runner = createRunner({
+    ...shared,
+    executors,
+    policyOverride,
+    bindGate: (change, validations, policyDigest) => bindGate(shared, change, validations, policyDigest),
+  });
+  const delivery = createDelivery(shared);
+  const confinement: WorkingParts['confinement'] = (instance) => sandboxFor(confining, instance)?.kind;
+  return {
+    artifacts,
+    executors,
+    confining,
+    grounds,
+    runner,
+    delivery,
+    confinement,
+    repositories: createRepositories(grounds, policyOverride),
+    scheduler: createScheduler({ ledger, runner, delivery, clock, log, parallelism: settings.parallelism }),
+    executorsOf: (instance) => executors.list({ confinement: confinement(instance), default_executor: instance.default_executor }),
+    recover: async () => void (await recover({ ledger, executors, workspaces, artifacts, delivery, log })),
+  };
+};
