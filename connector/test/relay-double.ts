@@ -55,9 +55,25 @@ export const relayDouble = async (options: RelayOptions = {}) => {
     sessions.push({ transport, channel, sets });
   };
 
+  /** The same transport, with every message that comes in kept. */
+  const recorded = (transport: Transport): Transport =>
+    Object.create(transport, {
+      receive: {
+        value: (handler: ((data: Buffer, binary: boolean) => void) | undefined) =>
+          transport.receive(
+            handler &&
+              ((data, binary) => {
+                received.push(Buffer.from(data));
+                handler(data, binary);
+              }),
+          ),
+      },
+    }) as Transport;
+
   const sockets = createSocketServer({
     clock: systemClock,
-    onTransport: (transport) => {
+    onTransport: (line) => {
+      const transport = recorded(line);
       if (options.onTransport) options.onTransport(transport);
       else void begin(transport).catch((error: unknown) => failures.push(error));
     },
@@ -81,7 +97,7 @@ export const relayDouble = async (options: RelayOptions = {}) => {
   server.on('upgrade', (request, socket, head) => sockets.upgrade(request, socket, head));
   server.on('connection', (socket) => {
     raw.add(socket);
-    socket.on('data', (chunk) => received.push(chunk));
+    socket.once('data', (chunk) => received.push(chunk));
     socket.on('close', () => raw.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -94,7 +110,7 @@ export const relayDouble = async (options: RelayOptions = {}) => {
     connectors,
     sessions,
     failures,
-    /** Every byte that came in, masked as websockets do it. */
+    /** Every message that came in, and what came before the websocket began. */
     received,
     tokenFor: (secret: string) => tokens.set(secret, ''),
     acceptOnly: (ids: readonly string[] | undefined) => {

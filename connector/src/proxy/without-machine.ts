@@ -31,9 +31,6 @@ const mask = (value: unknown): unknown => {
 
 /**
  * A last look at a problem document before it leaves the machine. The daemon keeps such things out of what may travel; words that come from
- * the system or from git are where it could miss one. Members that are codes or numbers stay as they are.
+ * the system or from git are where it could miss one.
  */
-export const withoutMachine = (problem: Problem): Problem => {
-  const { type, title, status, code, ...told } = problem;
-  return { ...(mask(told) as object), type, title, status, code };
-};
+export const withoutMachine = (problem: Problem): Problem => mask(problem) as Problem;
