@@ -65,7 +65,7 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
 };
 
 const output = createOutput({ json: values.json, stdout: process.stdout, stderr: process.stderr });
-const figures = await measure(output.note);
+const figures = await measure((text) => output.note(text));
 output.result({ figures }, () =>
   output.table([
     ['figure', 'value', 'baseline', 'unit', 'ratio', 'limit', 'pairs', ''],
