@@ -27,9 +27,7 @@ export interface TestRelay extends Relay {
   readonly adminToken: string;
   client(token: string): Client;
   plannerToken(about?: Partial<CallOf<'create_planner_token'>>): Promise<{ id: string; secret: string; client: Client }>;
-  audit(
-    filter?: CallOf<'list_audit'>,
-  ): Promise<
+  audit(filter?: CallOf<'list_audit'>): Promise<
     {
       action: string;
       outcome: string;
