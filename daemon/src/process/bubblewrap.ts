@@ -1,7 +1,5 @@
 import { lstat, mkdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { ChildProcess } from 'node:child_process';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { randomBytes } from '@fairlead/shared/kit/clock';
 import { followChild, launchChild, type Ending } from './child.ts';
@@ -123,10 +121,8 @@ const environmentFor = (ready: Ready, order: ConfinedOrder, mark: string): Recor
 });
 
 /** The pid, on the host, of the first process in the new pid namespace; undefined when bubblewrap failed before it. */
-const readInnerPid = async (child: ChildProcess): Promise<number | undefined> => {
-  let text = '';
-  for await (const chunk of child.stdio[3] as Readable) text += String(chunk);
-  const found = /"child-pid":\s*(\d+)/.exec(text);
+const innerPid = (info: string): number | undefined => {
+  const found = /"child-pid":\s*(\d+)/.exec(info);
   return found ? Number(found[1]) : undefined;
 };
 
@@ -161,15 +157,15 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
       const mark = randomBytes(12).toString('hex');
       const bwrap = { PATH: searchPath() };
       const launched = { file: 'bwrap', args: argumentsFor(ready, order), cwd: '/', env: { ...bwrap, ...environmentFor(ready, order, mark) }, detached: false, info: true };
-      const child = await launchChild(launched).catch((cause: unknown) => {
+      const bwrapped = await launchChild(launched, order.output).catch((cause: unknown) => {
         throw unavailable('bubblewrap could not be started', cause);
       });
-      const info = readInnerPid(child);
+      const { child } = bwrapped;
       const outer = { pid: child.pid!, started: (await startTokenOf(child.pid!)) ?? 'ended' };
-      const inner = await info;
+      const inner = innerPid(await bwrapped.info);
       if (inner === undefined) child.kill('SIGKILL');
       const ending = endingOf(outer, inner === undefined ? outer : { pid: inner, started: (await startTokenOf(inner)) ?? 'ended' });
-      return followChild(child, order, ending, { mark });
+      return followChild(bwrapped, order, ending, { mark });
     },
   };
 };

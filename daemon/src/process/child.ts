@@ -26,14 +26,42 @@ export interface ChildOrder {
   readonly info: boolean;
 }
 
+/** A started child. Everything that it says is listened to from its first moment: Node throws away what nobody reads when a child ends. */
+export interface Launched {
+  readonly child: ChildProcess;
+  /** Bytes of output that were dropped so far. */
+  readonly dropped: () => number;
+  readonly exited: Promise<Exit>;
+  /** Everything written to descriptor 3. */
+  readonly info: Promise<string>;
+}
+
+interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+const readAll = (stream: Readable | null | undefined): Promise<string> =>
+  new Promise((resolve) => {
+    if (!stream) return resolve('');
+    let text = '';
+    stream.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+    stream.once('close', () => resolve(text));
+    stream.once('error', () => resolve(text));
+  });
+
 /** Starts a child; rejects when the program cannot be executed. */
-export const launchChild = (order: ChildOrder): Promise<ChildProcess> => {
+export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']): Promise<Launched> => {
   const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : [])];
   const child = spawn(order.file, order.args, { cwd: order.cwd, env: order.env, detached: order.detached, stdio });
-  child.stdin!.on('error', () => undefined);
+  child.stdin?.on('error', () => undefined);
+  const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('spawn', () => resolve(child));
+    // Without descriptors there are no streams, and `error` says so.
+    if (!child.stdout || !child.stderr) return;
+    const launched = { child, dropped: passOutput(child, output), exited, info: readAll(child.stdio[3] as Readable | undefined) };
+    child.once('spawn', () => resolve(launched));
   });
 };
 
@@ -68,15 +96,6 @@ const whenClosed = async (child: ChildProcess): Promise<void> => {
   for (const stream of streams) stream.destroy();
 };
 
-type Exit = { readonly code: number | null; readonly signal: string | null };
-
-const whenExited = (child: ChildProcess): Promise<Exit> =>
-  new Promise((resolve) => {
-    const now = (): void => resolve({ code: child.exitCode, signal: child.signalCode });
-    if (child.exitCode !== null || child.signalCode !== null) now();
-    else child.once('exit', (code, signal) => resolve({ code, signal }));
-  });
-
 /** TERM, then KILL after the grace, then a look whether all is gone. */
 const stopAll = async (ending: Ending): Promise<boolean> => {
   await ending.term();
@@ -98,13 +117,11 @@ const killAll = async (ending: Ending): Promise<boolean> => {
  * @param mark what its environment carries under `MARK` @param cleaned runs last, such as removing a throw-away home
  */
 export const followChild = async (
-  child: ChildProcess,
+  { child, dropped, exited }: Launched,
   order: ConfinedOrder,
   ending: Ending,
   { mark, cleaned }: { readonly mark: string; readonly cleaned?: () => Promise<void> },
 ): Promise<ConfinedProcess> => {
-  const dropped = passOutput(child, order.output);
-  const exited = whenExited(child);
   const name = await nameProcess(child.pid!, mark);
   child.stdin!.end(order.stdin);
   let timed_out = false;

@@ -40,8 +40,8 @@ export const unconfined = (folder: string, toolchain: readonly string[]): Sandbo
     const cleaned = (): Promise<void> => rm(home, { recursive: true, force: true });
     const [file = '', ...args] = order.argv;
     try {
-      const child = await launchChild({ file, args, cwd: order.workspace, env, detached: true, info: false });
-      return await followChild(child, order, endingOf(child.pid!, mark), { mark, cleaned });
+      const launched = await launchChild({ file, args, cwd: order.workspace, env, detached: true, info: false }, order.output);
+      return await followChild(launched, order, endingOf(launched.child.pid!, mark), { mark, cleaned });
     } catch (cause) {
       await cleaned();
       throw new FairleadError('requirement_missing', { detail: `${file} could not be started`, hint: 'Install it and put it on the PATH of the daemon.', cause });
