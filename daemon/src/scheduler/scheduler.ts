@@ -1,21 +1,15 @@
 import { STEP_STATES } from '@fairlead/shared/contract/states';
-import type { Clock } from '@fairlead/shared/kit/clock';
-import type { Log } from '@fairlead/shared/kit/log';
 import type { EventRecord } from '../core/records.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { StopReason } from '../executors/executor.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { Runner } from '../runner/runner.ts';
 import { admitted, type Waiting } from './admission.ts';
 import { integrateApproved } from './approved.ts';
-import { createTimers } from './timers.ts';
+import { createTimers, type TimerOptions } from './timers.ts';
 
-export interface SchedulerOptions {
-  readonly ledger: Ledger;
+export interface SchedulerOptions extends TimerOptions {
   readonly runner: Pick<Runner, 'run' | 'resume'>;
   readonly delivery: Pick<Delivery, 'integrate'>;
-  readonly clock: Clock;
-  readonly log: Log;
   /** How many steps work at the same time. */
   readonly parallelism: number;
 }
@@ -36,7 +30,7 @@ export interface Scheduler {
 const WAKING: ReadonlySet<string> = new Set(['step.queued', 'step.requeued', 'step.ended', 'step.held', 'step.approved', 'daemon.resumed']);
 
 export const createScheduler = (options: SchedulerOptions): Scheduler => {
-  const { ledger, runner, clock, log, parallelism } = options;
+  const { ledger, runner, log, parallelism } = options;
   const active = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
   let taking = false;
   let planned = false;
@@ -68,7 +62,7 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
     for (const id of admitted(queue.map(waiting), { parallelism, active: active.size, halted: ledger.read.halted() })) begin(id, runner.run);
   };
 
-  const timers = createTimers({ ledger, clock, log });
+  const timers = createTimers(options);
 
   const heard = (events: readonly EventRecord[]): void => {
     for (const event of events) {

@@ -12,8 +12,16 @@ export interface Timers {
   clear(): void;
 }
 
+export interface TimerOptions {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends the gates whose time is over, with the steps that they hold. `commands/decide-gate` gives it, because it is a decision: no. */
+  readonly expireGates?: () => Promise<number>;
+}
+
 /** Steps whose agent's limit resets at a known time resume; gates that nobody decided expire. */
-export const createTimers = ({ ledger, clock, log }: { readonly ledger: Ledger; readonly clock: Clock; readonly log: Log }): Timers => {
+export const createTimers = ({ ledger, clock, log, expireGates }: TimerOptions): Timers => {
   let cancel = (): void => undefined;
 
   const due = async (): Promise<void> => {
@@ -22,13 +30,8 @@ export const createTimers = ({ ledger, clock, log }: { readonly ledger: Ledger; 
       for (const step of tx.read.stepsIn(['waiting_quota'])) {
         if ((step.resume_at ?? now) <= now) tx.move.step(step.id, 'resumed', { reason: null }, BY_DAEMON);
       }
-      for (const gate of tx.read.expiredGates(now)) {
-        tx.move.gate(gate.id, 'expired', {}, BY_DAEMON);
-        const step = tx.read.step(gate.step_id);
-        const reason = { code: 'gate_expired', message: 'Nobody decided in time' };
-        if (step?.state === 'needs_approval' && step.gate_id === gate.id) tx.move.step(step.id, 'rejected', { reason }, BY_DAEMON);
-      }
     });
+    await expireGates?.();
   };
 
   const timers: Timers = {
