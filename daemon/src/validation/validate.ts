@@ -1,8 +1,8 @@
-import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Confinement } from '@fairlead/shared/contract/states';
+import { systemClock } from '@fairlead/shared/kit/clock';
 import type { Store } from '../git/store.ts';
 import type { ConfinedOrder, Sandbox } from '../process/confined.ts';
-import type { Provisioning, Workspaces } from '../workspaces/workspaces.ts';
+import type { Provisioning, Workspace, Workspaces } from '../workspaces/workspaces.ts';
 
 /** One check to run, as policy and task declare it. */
 export interface Check {
@@ -55,11 +55,78 @@ export interface ValidationOrder {
   readonly signal?: AbortSignal;
 }
 
+const runCheck = async (order: ValidationOrder, workspace: Workspace, check: Check): Promise<ValidationFacts> => {
+  const { sandbox, signal } = order;
+  const started_at = systemClock.now();
+  const from = systemClock.monotonic();
+  const child = await sandbox.start({
+    argv: check.argv,
+    workspace: workspace.folder,
+    out: workspace.out,
+    readable: [],
+    env: { ...order.env, FAIRLEAD_VALIDATION: check.name },
+    timeout_ms: check.timeout_ms,
+    output: order.output(check),
+  });
+  const stop = (): void => void child.stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  if (signal?.aborted) stop();
+  await order.started?.({ pid: child.pid, started: child.started });
+  const end = await child.ended;
+  signal?.removeEventListener('abort', stop);
+  const interrupted = !end.timed_out && end.stopped !== 'by_itself';
+  return {
+    name: check.name,
+    required: check.required,
+    passed: end.stopped === 'by_itself' && end.exit_code === 0,
+    argv: check.argv,
+    exit_code: end.exit_code,
+    signal: end.signal,
+    timed_out: end.timed_out,
+    interrupted,
+    stopped: end.stopped,
+    duration_ms: Math.round(systemClock.monotonic() - from),
+    confinement: sandbox.kind,
+    started_at,
+  };
+};
+
+/** A check that was not begun, because the step was stopped before its turn. */
+const notBegun = (order: ValidationOrder, check: Check): ValidationFacts => ({
+  name: check.name,
+  required: check.required,
+  passed: false,
+  argv: check.argv,
+  exit_code: null,
+  signal: null,
+  timed_out: false,
+  interrupted: true,
+  stopped: 'confirmed',
+  duration_ms: 0,
+  confinement: order.sandbox.kind,
+  started_at: systemClock.now(),
+});
+
 /**
  * Runs checks one after another in one clean checkout of a commit, provisioned afresh, that holds nothing an executor could have
- * written. All of them run, also after one failed. With no checks it does nothing at all.
+ * written. All of them run, also after one failed, unless the signal is aborted. With no checks it does nothing at all.
  * @throws FairleadError what `Workspaces.create` and `provision` throw
  */
 export const runValidations = async (order: ValidationOrder): Promise<readonly ValidationFacts[]> => {
-  throw new FairleadError('internal', { detail: `not yet: ${order.name}` });
+  if (order.checks.length === 0) return [];
+  const { workspaces, sandbox, signal } = order;
+  const workspace = await workspaces.create({ name: order.name, store: order.store, commit: order.commit });
+  try {
+    await workspaces.provision(workspace, { ...order.provision, sandbox, ...(signal && { signal }) });
+    const facts: ValidationFacts[] = [];
+    for (const check of order.checks) {
+      const found = signal?.aborted ? notBegun(order, check) : await runCheck(order, workspace, check);
+      facts.push(found);
+      await order.done?.(found);
+    }
+    await order.collect?.(workspace.out);
+    return facts;
+  } finally {
+    await workspaces.release(workspace);
+  }
 };
