@@ -9,7 +9,7 @@ const TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'instance_mismatch', 'grant_denied', 'grant_expired', 'grant_spent', 'authority_required', 'self_approval', 'local_only', 'argv_not_allowed', 'base_not_allowed', 'halted',
 ]);
 /** Lines in a minute for one instance; a flood must not fill the disk. */
-const PER_MINUTE = 30;
+const PER_MINUTE = 60;
 
 /**
  * Keeps refused remote requests as lines of the instance's history, without their input. Answers are not held up by it.

@@ -337,18 +337,20 @@ export const listen = (listener: RequestListener, { host, port }: { readonly hos
     });
   });
 
+/** How often a closing server lets go of connections whose last answer has gone out, in milliseconds. */
+const SWEEP = 50;
+
 const closeServer = (server: Server, grace: number): Promise<void> =>
   new Promise((resolve) => {
-    let cancelSweep = () => {};
-    // A kept connection whose last request has just been answered would hold the server open until the peer lets go of it.
+    const stopWaiting = systemClock.after(grace, () => server.closeAllConnections());
+    let stopSweeping = () => {};
     const sweep = () => {
       server.closeIdleConnections();
-      cancelSweep = systemClock.after(20, sweep);
+      stopSweeping = systemClock.after(SWEEP, sweep);
     };
-    const cancelGrace = systemClock.after(grace, () => server.closeAllConnections());
     server.close(() => {
-      cancelSweep();
-      cancelGrace();
+      stopWaiting();
+      stopSweeping();
       resolve();
     });
     sweep();

@@ -61,7 +61,8 @@ export const toolchainProposals = (path: readonly string[], listed: readonly str
     const tooWide = above === '' || isWithin(home, above) || above === join(home, '.local');
     proposals.add(tooWide ? folder : above);
   }
-  return [...proposals].filter((folder) => folder !== '' && !isWithin(home, folder));
+  const fitting = [...proposals].filter((folder) => folder !== '' && !isWithin(home, folder));
+  return fitting.filter((folder) => !fitting.some((other) => other !== folder && isWithin(folder, other)));
 };
 
 const toolchainFindings = (path: readonly string[], listed: readonly string[], configFile: string): Finding[] => {
