@@ -1,5 +1,6 @@
 import type { Log } from '@fairlead/shared/kit/log';
-import { BY_DAEMON, type AttemptRecord, type StepRecord } from '../core/records.ts';
+import { BY_DAEMON, type AttemptRecord, type Reason, type StepRecord } from '../core/records.ts';
+import type { StepEvent } from '../core/step.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { ExecutorRegistry } from '../executors/registry.ts';
 import type { ArtifactFiles } from '../ledger/artifact-files.ts';
@@ -20,6 +21,7 @@ export interface RecoveryOptions {
 export interface Recovered {
   readonly requeued: number;
   readonly reentered: number;
+  readonly cancelled: number;
   readonly indeterminate: number;
   readonly integrations: number;
   readonly survivors: number;
@@ -34,30 +36,36 @@ const endLeftovers = async (attempt: AttemptRecord | undefined): Promise<'none' 
   return found === 'was_gone' ? 'none' : found;
 };
 
-type Fate = 'requeued' | 'reentered' | 'indeterminate' | 'stuck';
+type Fate = 'requeued' | 'reentered' | 'cancelled' | 'indeterminate' | 'stuck';
 
-/** What an interrupted step becomes: decision 0005, one row each. */
-export const fateOf = (step: Pick<StepRecord, 'state'>, replayable: boolean, leftovers: 'none' | 'ended' | 'unconfirmed'): Fate => {
+/** What an interrupted step becomes: decision 0005, one row each. A stop that was asked for is done once nothing runs any more. */
+export const fateOf = (step: Pick<StepRecord, 'state' | 'stop_why'>, replayable: boolean, leftovers: 'none' | 'ended' | 'unconfirmed'): Fate => {
   if (leftovers === 'unconfirmed') return 'stuck';
+  if (step.state === 'collecting' || step.state === 'validating') return 'reentered';
+  if (step.stop_why !== null) return 'cancelled';
   if (step.state === 'preparing') return 'requeued';
-  if (step.state === 'running') return replayable ? 'requeued' : 'indeterminate';
-  return 'reentered';
+  return replayable ? 'requeued' : 'indeterminate';
+};
+
+const INTERRUPTED = { code: 'daemon_interrupted', message: 'The daemon ended while the step was under way' } as const;
+
+/** The event of each fate, and its reason. */
+const ENDS: Readonly<Record<Exclude<Fate, 'reentered'>, { readonly event: StepEvent; readonly reason: Reason | null }>> = {
+  requeued: { event: 'requeued', reason: null },
+  cancelled: { event: 'cancelled', reason: { code: 'cancelled', message: 'Stopped on request; the daemon ended meanwhile, and nothing of the step runs any more' } },
+  indeterminate: {
+    event: 'outcome_unknown',
+    reason: { code: 'outcome_unknown', message: 'The daemon ended while the executor worked; what it did outside its workspace cannot be known' },
+  },
+  stuck: { event: 'stuck', reason: { code: 'stop_unconfirmed', message: 'Something that the step started may still run' } },
 };
 
 const apply = async (ledger: Ledger, step: StepRecord, attempt: AttemptRecord | undefined, fate: Fate): Promise<void> => {
   if (fate === 'reentered') return;
-  const interrupted = { code: 'daemon_interrupted', message: 'The daemon ended while the step was under way' };
-  const reason =
-    fate === 'indeterminate'
-      ? { code: 'outcome_unknown', message: 'The daemon ended while the executor worked; what it did outside its workspace cannot be known' }
-      : { code: 'stop_unconfirmed', message: 'Something that the step started may still run' };
+  const { event, reason } = ENDS[fate];
   await ledger.record((tx) => {
-    if (attempt?.state === 'active') tx.move.attempt(attempt.id, 'lost', { reason: interrupted }, BY_DAEMON);
-    // A stop that was asked for is carried out by not beginning again: nothing of this attempt runs any more.
-    if (fate === 'requeued' && step.stop_why !== null) {
-      tx.move.step(step.id, 'cancelled', { reason: { code: step.stop_why === 'halt' ? 'halted' : 'cancelled', message: 'Stopped on request' } }, BY_DAEMON);
-    } else if (fate === 'requeued') tx.move.step(step.id, 'requeued', {}, BY_DAEMON);
-    else tx.move.step(step.id, fate === 'indeterminate' ? 'outcome_unknown' : 'stuck', { reason }, BY_DAEMON);
+    if (attempt?.state === 'active') tx.move.attempt(attempt.id, 'lost', { reason: INTERRUPTED }, BY_DAEMON);
+    tx.move.step(step.id, event, { reason }, BY_DAEMON);
   });
 };
 
@@ -67,7 +75,7 @@ const apply = async (ledger: Ledger, step: StepRecord, attempt: AttemptRecord | 
  * It may be interrupted itself and done again. The scheduler then enters `collecting` and `validating` again.
  */
 export const recover = async ({ ledger, executors, workspaces, artifacts, delivery, log }: RecoveryOptions): Promise<Recovered> => {
-  const count = { requeued: 0, reentered: 0, indeterminate: 0, stuck: 0, survivors: 0, integrations: 0 };
+  const count = { requeued: 0, reentered: 0, cancelled: 0, indeterminate: 0, stuck: 0, survivors: 0, integrations: 0 };
   const keep = new Set<string>();
   for (const step of ledger.read.stepsIn(IN_FLIGHT)) {
     const attempt = step.attempt_id === null ? undefined : ledger.read.attempt(step.attempt_id);
