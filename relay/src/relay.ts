@@ -4,7 +4,7 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { OPERATIONS, operationsOf, type OperationTable } from '@fairlead/shared/contract/operations/table';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import { isoTime, systemClock, type Clock } from '@fairlead/shared/kit/clock';
-import { RawAnswer, checkHostAndOrigin, listen, rawJson, requestListener, type Listening } from '@fairlead/shared/kit/http-server';
+import { checkHostAndOrigin, listen, rawJson, requestListener, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { loadOrCreateKey, type KeyPair } from '@fairlead/shared/kit/signature';
 import { lockHome } from '@fairlead/shared/kit/sqlite';
@@ -12,6 +12,7 @@ import { CONNECT_PATH } from '@fairlead/shared/wire/frames';
 import { createSocketServer } from '@fairlead/shared/wire/ws-transport';
 import { apiHandle } from './api/handle.ts';
 import { createGatekeeper } from './api/gatekeeper.ts';
+import { healthRoutes } from './api/health.ts';
 import { openAudit } from './audit/audit.ts';
 import { loadAdminToken } from './auth/admin-token.ts';
 import { openPlannerTokens } from './auth/planner-tokens.ts';
@@ -90,14 +91,7 @@ const httpListener = (base: Base, parts: Parts) => {
   return requestListener({
     mounts: [{ prefix: '/api/v2', rows, handle: parts.handle }],
     routes: {
-      'GET /healthz': () => ({ ok: true }),
-      'GET /readyz': () => {
-        const ready = !base.draining && base.store.writable();
-        return new RawAnswer(JSON.stringify({ ready, draining: base.draining }), {
-          status: ready ? 200 : 503,
-          headers: { 'content-type': 'application/json' },
-        });
-      },
+      ...healthRoutes({ clock: base.clock, writable: base.store.writable, draining: () => base.draining }),
       'GET /api/v2/openapi.json': () => rawJson(document),
     },
     listeners: { '/mcp': parts.mcp.listener },

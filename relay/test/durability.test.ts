@@ -160,6 +160,7 @@ describe('a relay process', () => {
     expect(await status('/readyz')).toBe(503);
     blocker.exec('ROLLBACK');
     blocker.close();
+    await systemClock.sleep(1000);
     expect(await status('/readyz')).toBe(200);
   });
 

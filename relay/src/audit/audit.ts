@@ -86,14 +86,16 @@ export const openAudit = ({ store, clock }: { readonly store: Store; readonly cl
     const batch = reads;
     quiet = batch.length === 0 ? quiet + 1 : 0;
     const rest = quiet < QUIET_BATCHES;
+    const write = () => {
+      for (const row of batch) store.audit.add(row);
+      if (rest) store.audit.openBatch(clock.now());
+      else store.audit.closeBatch();
+    };
     try {
-      if (batch.length > 0 || !rest) {
-        store.atomically(() => {
-          for (const row of batch) store.audit.add(row);
-          if (rest) store.audit.openBatch(clock.now());
-          else store.audit.closeBatch();
-        });
-      }
+      // The marker is on the disk since the first read, so these may follow without waiting for it: should the machine stop before they
+      // arrive, the gap is recorded. Taking the marker away makes everything durable that came before.
+      if (!rest) store.atomically(write);
+      else if (batch.length > 0) store.softly(write);
       reads = [];
       failed = undefined;
       marked = rest;

@@ -17,7 +17,12 @@ export interface Store {
   readonly audit: AuditRows;
   /** One transaction over several calls. @throws FairleadError `disk_full`, `store_unwritable`; nothing was written then */
   atomically<T>(work: () => T): T;
-  /** Whether a write would succeed now. */
+  /**
+   * The same without waiting for the disk: it survives the end of the process, but perhaps not of the machine. The next durable commit
+   * makes it durable too.
+   */
+  softly<T>(work: () => T): T;
+  /** Whether a write would succeed now. It makes one. */
   writable(): boolean;
   close(): void;
 }
@@ -31,11 +36,15 @@ const settle = <T>(work: () => T): T => {
 };
 
 const probe = (db: Database): boolean => {
+  // Whoever asks for readiness waits for nobody: a lock that is held counts as an answer.
+  db.pragma('busy_timeout = 0');
   try {
-    db.exec('BEGIN IMMEDIATE; ROLLBACK;');
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
     return true;
   } catch {
     return false;
+  } finally {
+    db.pragma('busy_timeout = 5000');
   }
 };
 
@@ -51,6 +60,14 @@ export const openStore = (file: string): Store => {
     instances: instanceRows(db),
     audit: auditRows(db),
     atomically: <T>(work: () => T) => settle(() => transaction.immediate(work) as T),
+    softly<T>(work: () => T): T {
+      db.pragma('synchronous = NORMAL');
+      try {
+        return settle(() => transaction.immediate(work) as T);
+      } finally {
+        db.pragma('synchronous = FULL');
+      }
+    },
     writable: () => probe(db),
     close: () => db.close(),
   };
