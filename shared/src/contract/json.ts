@@ -80,6 +80,7 @@ const inspect = (text: string): void => {
  * @throws FairleadError `malformed_json`
  */
 export const parseStrictJson = (text: string): Json => {
+  if (!text.isWellFormed()) refuse('contains a lone surrogate');
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
