@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import http, { type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { FairleadError } from '../contract/errors.ts';
 import { fromHttp, methodOf, pathOf } from '../contract/http.ts';
 import { parseStrictJson } from '../contract/json.ts';
@@ -326,6 +326,11 @@ export interface Listening {
 export const listen = (listener: RequestListener, { host, port }: { readonly host: string; readonly port: number }): Promise<Listening> =>
   new Promise((resolve, reject) => {
     const server = http.createServer({ keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 120_000, noDelay: true }, listener);
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') reject(new FairleadError('port_in_use', { field: 'port', detail: `Port ${port} on ${host} is in use.` }));
       else reject(new FairleadError('config_invalid', { field: 'host', detail: `Cannot listen on ${host}:${port} (${error.code}).`, cause: error }));
@@ -333,24 +338,26 @@ export const listen = (listener: RequestListener, { host, port }: { readonly hos
     server.listen({ host, port }, () => {
       const bound = (server.address() as AddressInfo).port;
       const shown = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host;
-      resolve({ url: `http://${shown}:${bound}`, port: bound, server, close: (grace = 5000) => closeServer(server, grace) });
+      resolve({ url: `http://${shown}:${bound}`, port: bound, server, close: (grace = 5000) => closeServer(server, sockets, grace) });
     });
   });
 
 /** How often a closing server lets go of connections whose last answer has gone out, in milliseconds. */
-const SWEEP = 50;
+const SWEEP = 20;
 
-const closeServer = (server: Server, grace: number): Promise<void> =>
+/** Lets what is under way end; a connection that waits for its next request, or never sent one, would hold the server open for nothing. */
+const closeServer = (server: Server, sockets: ReadonlySet<Socket>, grace: number): Promise<void> =>
   new Promise((resolve) => {
-    const stopWaiting = systemClock.after(grace, () => server.closeAllConnections());
-    let stopSweeping = () => {};
+    let cancelSweep = () => {};
     const sweep = () => {
       server.closeIdleConnections();
-      stopSweeping = systemClock.after(SWEEP, sweep);
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      cancelSweep = systemClock.after(SWEEP, sweep);
     };
+    const cancelGrace = systemClock.after(grace, () => server.closeAllConnections());
     server.close(() => {
-      stopWaiting();
-      stopSweeping();
+      cancelSweep();
+      cancelGrace();
       resolve();
     });
     sweep();
