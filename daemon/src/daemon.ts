@@ -8,6 +8,7 @@ import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { asStorageError, lockHome } from '@fairlead/shared/kit/sqlite';
 import { version } from '../package.json' with { type: 'json' };
 import { createApi } from './api/api.ts';
+import type { AnyHandler } from './api/asked.ts';
 import type { InstanceParts } from './api/instance-reads.ts';
 import { createWakes, type Wakes } from './api/wakes.ts';
 import type { DaemonHome } from './config/home.ts';
@@ -27,6 +28,8 @@ export interface DaemonOrder {
   readonly flags: Readonly<Record<string, string | undefined>>;
   /** A journal point at which the process kills itself; for crash tests. */
   readonly crashAt: string | undefined;
+  /** Handlers of further rows of the table, as a test adds them. */
+  readonly more?: Readonly<Record<string, AnyHandler>>;
 }
 
 /** A daemon that is ready. */
@@ -79,6 +82,7 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
     provenance: [...provenance],
     allowedHosts: [settings.host, ...settings.allowed_hosts],
     draining: () => state.draining,
+    ...(parts.order.more && { more: parts.order.more }),
     about: {
       version,
       started_at: isoTime(started),
