@@ -65,7 +65,7 @@ describe('the target moves', () => {
     shop = await openShop(FILES, { policy: () => policy });
     const step = await heldStep(shop);
     expect(step).toMatchObject({ state: 'completed' });
-    const human = shop.repository.commit('Human', { 'state.txt': 'broken\n' });
+    const human = shop.repository.commit('Human', { 'state.txt': 'bad\n' });
     await expect(integrate(shop, step)).rejects.toMatchObject({ code: 'integration_failed_validation' });
     expect(shop.repository.tip()).toBe(human);
     expect(shop.ledger.read.change(step.change_id!)!.state).toBe('failed_validation');

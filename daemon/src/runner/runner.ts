@@ -117,7 +117,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
 
   const again = async (stepId: string, signal: AbortSignal): Promise<void> => {
     const scope = preparedScope(await scopeFor(deps, stepId, signal));
-    const workspace = scope.executor.needs === 'workspace' ? await deps.workspaces.find?.(scope.attempt.id) : undefined;
+    const workspace = scope.executor.needs === 'workspace' ? await deps.workspaces.find(scope.attempt.id) : undefined;
     const lost = scope.step.state === 'collecting' && scope.attempt.state === 'finished' && scope.attempt.tree === null && !workspace;
     if (lost) throw new FairleadError('store_unwritable', { detail: 'The workspace of the interrupted attempt is gone' });
     await finish(scope, workspace);

@@ -10,7 +10,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { Confining } from '../process/detect.ts';
 import type { createRedactor } from '../process/redactor.ts';
-import type { Workspace, Workspaces } from '../workspaces/workspaces.ts';
+import type { Workspaces } from '../workspaces/workspaces.ts';
 import type { Ground, Grounds } from './grounds.ts';
 import type { OutputSink } from './output-sink.ts';
 
@@ -22,7 +22,7 @@ export interface RunnerDeps {
   readonly artifacts: ArtifactFiles;
   readonly executors: ExecutorRegistry;
   readonly grounds: Grounds;
-  readonly workspaces: Workspaces & { find?(name: string): Promise<Workspace | undefined> };
+  readonly workspaces: Workspaces;
   readonly confining: Pick<Confining, 'sandbox' | 'unconfined'>;
   readonly redactor: ReturnType<typeof createRedactor>;
   /** The policy that the daemon's config holds for an instance; it wins over the policy ref. */

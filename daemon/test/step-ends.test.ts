@@ -1,0 +1,189 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
+import type { StepState } from '@fairlead/shared/contract/states';
+import { systemClock } from '@fairlead/shared/kit/clock';
+import { SIMULATIONS } from '../src/executors/simulation.ts';
+import { LOCAL, openShop, settled, submit, type Shop, type WorkshopOptions } from './workshop.ts';
+
+const FILES = { 'src/a.txt': 'one\n', 'state.txt': 'ok\n', 'test/state.txt': 'strict\n' };
+const OPEN = ProjectPolicy.parse({ version: 1, gates: { when: ['protected'] } });
+const NAPS = ['86421', '86423'] as const;
+
+let shop: Shop | undefined;
+afterEach(async () => {
+  await shop?.close();
+  shop = undefined;
+});
+
+const open = async (options: WorkshopOptions = {}): Promise<Shop> => (shop = await openShop(FILES, { policy: () => OPEN, ...options }));
+
+/** Processes by their whole command line; found outside of what the daemon itself records. */
+const sleeping = (): number =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      const line = /^\d+$/.test(pid) ? readFileSync(`/proc/${pid}/cmdline`, 'utf8') : '';
+      return line.startsWith('sleep\0') && NAPS.some((nap) => line.includes(nap));
+    } catch {
+      return false;
+    }
+  }).length;
+
+const waitFor = async (holds: () => boolean, ms = 10_000): Promise<void> => {
+  const end = systemClock.monotonic() + ms;
+  while (!holds()) {
+    if (systemClock.monotonic() > end) throw new Error('It never held');
+    await systemClock.sleep(10);
+  }
+};
+
+const reached = (of: Shop, stepId: string, state: StepState) => waitFor(() => of.ledger.read.step(stepId)?.state === state);
+const requestStop = (of: Shop, stepId: string) => of.ledger.record((tx) => void tx.requestStop(stepId, 'cancel', LOCAL));
+
+const ENDS: Readonly<Record<(typeof SIMULATIONS)[number], StepState>> = {
+  finished: 'completed_with_warnings',
+  no_change: 'completed_with_warnings',
+  refused: 'failed_executor',
+  timed_out: 'timeout',
+  cancelled: 'failed_executor',
+  crashed: 'failed_executor',
+  quota: 'waiting_quota',
+  stop_unconfirmed: 'needs_manual_attention',
+  slow: 'cancelled',
+  fence_broken: 'failed_fence',
+  protected_path: 'needs_approval',
+  judge_changed: 'completed_with_warnings',
+  large_output: 'completed_with_warnings',
+  out_file: 'completed_with_warnings',
+};
+
+describe('simulation', () => {
+  it('reaches each of its ends by name, and says that it is simulated', async () => {
+    const of = await open({ parallelism: 4 });
+    const steps = await Promise.all(SIMULATIONS.map((name) => submit(of, of.run.id, { goal: 'x', executor: `simulation.${name}` })));
+    const slow = steps[SIMULATIONS.indexOf('slow')]!;
+    await reached(of, slow.id, 'running');
+    await requestStop(of, slow.id);
+    const ended = await Promise.all(steps.map((step) => settled(of, step.id)));
+    expect(Object.fromEntries(ended.map((step, index) => [SIMULATIONS[index], step.state]))).toEqual(ENDS);
+    expect(ended.every(({ simulated }) => simulated)).toBe(true);
+    const kinds = (name: (typeof SIMULATIONS)[number]) => of.ledger.read.artifacts({ step_id: steps[SIMULATIONS.indexOf(name)]!.id }).map(({ kind }) => kind);
+    expect(kinds('out_file')).toContain('out_file');
+    const log = of.ledger.read.artifacts({ step_id: steps[SIMULATIONS.indexOf('large_output')]!.id }).find(({ kind }) => kind === 'output')!;
+    expect(log.size).toBe(8 * 1024 * 1024 + 'wrote simulated.txt\n'.length);
+    expect(readdirSync(`${of.home}/workspaces`)).toEqual([]);
+  });
+});
+
+describe('a command', () => {
+  const commands = [
+    { name: 'edit', run: ['sh', '-c', 'cat > task.json; echo edited > src/a.txt; echo report > "$FAIRLEAD_OUT/report.txt"; echo the-secret-value'] },
+    { name: 'fail', run: ['sh', '-c', 'echo half > src/a.txt; exit 3'] },
+    { name: 'nap', run: ['sh', '-c', `setsid sleep ${NAPS[0]} & sleep ${NAPS[1]}`] },
+  ];
+
+  it('works confined, is told its task on standard input, and its output is redacted', async () => {
+    const of = await open({ commands, secrets: ['the-secret-value'] });
+    const step = await settled(of, (await submit(of, of.run.id, { goal: 'Do it', executor: 'command.edit' })).id);
+    expect(step).toMatchObject({ state: 'completed_with_warnings', executor_used: 'command.edit' });
+    const change = of.ledger.read.change(step.change_id!)!;
+    expect(change.files.map(({ path }) => path)).toEqual(['src/a.txt', 'task.json']);
+    const rows = of.ledger.read.artifacts({ step_id: step.id });
+    const output = rows.find(({ kind }) => kind === 'output')!;
+    expect(output.redactions).toBe(1);
+    expect((await of.artifacts.read(output.sha256)).toString()).not.toContain('the-secret-value');
+    expect(rows.find(({ kind }) => kind === 'out_file')).toMatchObject({ name: 'report.txt' });
+  });
+
+  it('that fails keeps what it did as evidence, and may be retried without losing it', async () => {
+    const of = await open({ commands });
+    const step = await settled(of, (await submit(of, of.run.id, { goal: 'x', executor: 'command.fail' })).id);
+    expect(step).toMatchObject({ state: 'failed_executor', reason: { code: 'command_failed' } });
+    expect(of.ledger.read.attempt(step.attempt_id!)).toMatchObject({ state: 'crashed', exit_code: 3 });
+    expect(of.ledger.read.changes(step.id)).toHaveLength(1);
+    await expect(of.delivery.integrate({ change_id: step.change_id! }, { ...LOCAL, remote: false })).rejects.toMatchObject({ code: 'transition_refused' });
+    await of.ledger.record((tx) => void tx.move.step(step.id, 'retried', { change_id: null, gate_id: null }, LOCAL));
+    await waitFor(() => of.ledger.read.attempts(step.id).length === 2);
+    expect((await settled(of, step.id)).attempts).toBe(2);
+    expect(of.ledger.read.changes(step.id)).toHaveLength(2);
+  });
+
+  it('is cancelled in the middle once every process is gone, those in sessions of their own too', async () => {
+    const of = await open({ commands });
+    const { id } = await submit(of, of.run.id, { goal: 'x', executor: 'command.nap' });
+    await waitFor(() => sleeping() === 2);
+    await requestStop(of, id);
+    expect(await settled(of, id)).toMatchObject({ state: 'cancelled' });
+    expect(sleeping()).toBe(0);
+  });
+
+  it('ends at its time limit, and everything stopped', async () => {
+    const of = await open({ commands });
+    const step = await settled(of, (await submit(of, of.run.id, { goal: 'x', executor: 'command.nap', timeout: '800ms' })).id);
+    expect(step).toMatchObject({ state: 'timeout' });
+    expect(sleeping()).toBe(0);
+  });
+});
+
+describe('validations', () => {
+  const policyWith = (run: string[], more = {}) => ProjectPolicy.parse({ version: 1, validations: { unit: { run, judges: ['test/**'], ...more } }, gates: { when: [] } });
+
+  it('decide, and their output is evidence', async () => {
+    const of = await open({ policy: () => policyWith(['sh', '-c', 'cat state.txt; grep -q ok state.txt']) });
+    const good = await settled(of, (await submit(of, of.run.id, { patch: of.repository.patch({ 'state.txt': 'ok too\n' }) })).id);
+    const bad = await settled(of, (await submit(of, of.run.id, { patch: of.repository.patch({ 'state.txt': 'bad\n' }) })).id);
+    expect([good.state, bad.state]).toEqual(['completed', 'failed_validation']);
+    const [row] = of.ledger.read.validations({ step_id: bad.id });
+    expect(row).toMatchObject({ name: 'unit', passed: false, exit_code: 1, output_tail: 'bad\n', phase: 'change' });
+  });
+
+  it('see nothing that the executor left but the snapshot', async () => {
+    const commands = [{ name: 'cheat', run: ['sh', '-c', 'echo planted > /tmp/planted; echo x > src/a.txt; echo ignored > cheat.log; echo "*.log" > .git-ignored'] }];
+    const of = await open({ commands, policy: () => policyWith(['sh', '-c', 'test ! -e /tmp/planted && test -e src/a.txt']) });
+    expect(await settled(of, (await submit(of, of.run.id, { goal: 'x', executor: 'command.cheat' })).id)).toMatchObject({ state: 'completed' });
+  });
+
+  /** Threats row 11. */
+  it('whose judges are changed run again with the judges of the base, and a gate shows both', async () => {
+    const of = await open({ policy: () => policyWith(['sh', '-c', 'grep -q lax test/state.txt || grep -q ok state.txt']) });
+    const patch = of.repository.patch({ 'test/state.txt': 'lax\n', 'state.txt': 'bad\n' });
+    const step = await settled(of, (await submit(of, of.run.id, { patch })).id);
+    expect(step).toMatchObject({ state: 'needs_approval', warnings: ['judges_restored_failed:unit'] });
+    expect(of.ledger.read.gate(step.gate_id!)!.reasons).toEqual(['judge_changed']);
+    expect(of.ledger.read.validations({ step_id: step.id }).map(({ phase, passed }) => [phase, passed])).toEqual([['change', true], ['judges_restored', false]]);
+    expect(of.ledger.read.gate(step.gate_id!)!.binding.validation_digests).toHaveLength(2);
+  });
+
+  it('that delete the judge do not escape it', async () => {
+    const of = await open({ policy: () => policyWith(['sh', '-c', 'test ! -e test/state.txt || grep -q ok state.txt']) });
+    of.repository.git('rm', '-q', 'test/state.txt');
+    of.repository.write({ 'state.txt': 'bad\n' });
+    of.repository.git('add', '-A');
+    const patch = `${of.repository.git('diff', '--cached')}\n`;
+    of.repository.git('reset', '-q', '--hard');
+    const step = await settled(of, (await submit(of, of.run.id, { patch })).id);
+    expect(step).toMatchObject({ state: 'needs_approval', warnings: ['judges_restored_failed:unit'] });
+  });
+
+  it('are stopped by a cancel, and nothing of them survives', async () => {
+    const of = await open({ policy: () => policyWith(['sh', '-c', `setsid sleep ${NAPS[0]} & sleep ${NAPS[1]}`]) });
+    const { id } = await submit(of, of.run.id, { patch: of.repository.patch({ 'state.txt': 'ok 2\n' }) });
+    await waitFor(() => sleeping() === 2);
+    await requestStop(of, id);
+    expect(await settled(of, id)).toMatchObject({ state: 'cancelled' });
+    expect(sleeping()).toBe(0);
+  });
+});
+
+describe('the queue', () => {
+  it('lets as many work as it may, shows places, and ends what runs when the daemon stops', async () => {
+    const of = await open({ parallelism: 1 });
+    const slow = await submit(of, of.run.id, { goal: 'x', executor: 'simulation.slow' });
+    await reached(of, slow.id, 'running');
+    const next = await submit(of, of.run.id, { goal: 'x', executor: 'simulation.finished' });
+    expect(of.ledger.read.position(of.ledger.read.step(next.id)!)).toBe(1);
+    await of.scheduler.stop();
+    expect(of.ledger.read.step(slow.id)!.state).toBe('running');
+    expect(of.ledger.read.step(next.id)!.state).toBe('queued');
+  });
+});
