@@ -1,8 +1,8 @@
 import type { Database } from '@fairlead/shared/kit/sqlite';
-import { canonicalJson } from '@fairlead/shared/contract/json';
 import type { EventType } from '@fairlead/shared/contract/resources';
 import type { EventRecord } from '../core/records.ts';
-import { GENESIS, chainName, eventHash, instanceHash } from './chain.ts';
+import { chainName, eventHash, instanceHash, textsOf } from './chain.ts';
+import type { Heads } from './heads.ts';
 import type { About } from './ledger.ts';
 
 /** Whose line of history it is. */
@@ -15,32 +15,24 @@ export interface Subject {
 /** Appends a line of history to the chains that it belongs to. */
 export type Append = (type: EventType, subject: Subject, about: About, data?: Readonly<Record<string, unknown>>) => EventRecord;
 
-interface Head {
-  readonly seq: number;
-  readonly hash: string;
-}
-
 /**
  * Makes the one function that writes history.
  * @param at the time of the transaction in epoch ms
  * @param written takes each line for the listeners
  */
-export const createAppend = (db: Database, at: () => number, written: (event: EventRecord) => void): Append => {
-  const headOf = db.prepare('select seq, hash from heads where chain = ?');
-  const setHead = db.prepare('insert into heads (chain, seq, hash) values (?, ?, ?) on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash');
+export const createAppend = (db: Database, heads: Heads, at: () => number, written: (event: EventRecord) => void): Append => {
   const insert = db.prepare(
     `insert into events (instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const head = (chain: string): Head => (headOf.get(chain) as Head | undefined) ?? { seq: 0, hash: GENESIS };
 
   return (type, subject, about, data) => {
     const { instance_id } = subject;
     const run_id = subject.run_id ?? null;
     const wholeChain = chainName.instance(instance_id);
     const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
-    const whole = head(wholeChain);
-    const before = head(chain);
+    const whole = heads.get(wholeChain);
+    const before = heads.get(chain);
     const body = {
       instance_id,
       instance_seq: whole.seq + 1,
@@ -53,14 +45,15 @@ export const createAppend = (db: Database, at: () => number, written: (event: Ev
       authority: about.authority,
       data: { ...data, ...about.data, ...(about.grant_digest !== undefined && { grant_digest: about.grant_digest }) },
     };
-    const hash = eventHash(before.hash, body);
+    const texts = textsOf(body);
+    const hash = eventHash(before.hash, body, texts);
     const event: EventRecord = { ...body, prev_hash: before.hash, hash, instance_hash: instanceHash(whole.hash, hash) };
     insert.run(
-      event.instance_id, event.instance_seq, event.run_id, event.run_seq, event.step_id, event.type, event.at, JSON.stringify(event.principal),
-      event.authority, canonicalJson(event.data), event.prev_hash, event.hash, event.instance_hash,
+      event.instance_id, event.instance_seq, event.run_id, event.run_seq, event.step_id, event.type, event.at, texts.principal,
+      event.authority, texts.data, event.prev_hash, event.hash, event.instance_hash,
     );
-    setHead.run(wholeChain, event.instance_seq, event.instance_hash);
-    setHead.run(chain, before.seq + 1, hash);
+    heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
+    heads.set(chain, { seq: before.seq + 1, hash });
     written(event);
     return event;
   };

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { canonicalJson } from '@fairlead/shared/contract/json';
 import { isoTime } from '@fairlead/shared/kit/clock';
 import type { EventRecord } from '../core/records.ts';
@@ -15,21 +15,37 @@ export const chainName = {
 } as const;
 
 type Body = Omit<EventRecord, 'prev_hash' | 'hash' | 'instance_hash'>;
+/** An event without the parts that are kept as text. */
+type Bare = Omit<Body, 'principal' | 'data'>;
 
 /** Digest of a hash and what follows it, separated by a line feed. */
-const linked = (previous: string, text: string): string => `sha256:${createHash('sha256').update(previous).update('\n').update(text).digest('hex')}`;
+const linked = (previous: string, text: string): string => `sha256:${digest('sha256', `${previous}\n${text}`, 'hex')}`;
+
+/** The parts of an event that are kept as text of their own: its principal and its data, both as canonical JSON. */
+interface Texts {
+  readonly principal: string;
+  readonly data: string;
+}
+
+export const textsOf = ({ principal: { id, name }, data }: Pick<Body, 'principal' | 'data'>): Texts => ({
+  principal: `{"id":${JSON.stringify(id)},"name":${JSON.stringify(name)}}`,
+  data: canonicalJson(data),
+});
+
+/** A line of history as its row holds it, with its texts as they are stored. */
+export type StoredLine = Omit<EventRecord, keyof Texts> & Texts;
 
 /**
  * The canonical JSON of an event. Its members are named here in their canonical order, because this runs for every event;
  * a test compares it with `canonicalJson`.
  */
-export const eventText = (event: Body): string =>
-  `{"at":"${isoTime(event.at)}","authority":"${event.authority}","data":${canonicalJson(event.data)},"instance_id":"${event.instance_id}",` +
-  `"instance_seq":${event.instance_seq},"principal":${canonicalJson(event.principal)},"run_id":${JSON.stringify(event.run_id)},` +
+export const eventText = (event: Bare, { principal, data }: Texts): string =>
+  `{"at":"${isoTime(event.at)}","authority":"${event.authority}","data":${data},"instance_id":"${event.instance_id}",` +
+  `"instance_seq":${event.instance_seq},"principal":${principal},"run_id":${JSON.stringify(event.run_id)},` +
   `"run_seq":${event.run_seq},"step_id":${JSON.stringify(event.step_id)},"type":"${event.type}"}`;
 
 /** The hash of a line of history: over the line before it in its chain, and its own canonical JSON. */
-export const eventHash = (previous: string, event: Body): string => linked(previous, eventText(event));
+export const eventHash = (previous: string, event: Bare, texts: Texts): string => linked(previous, eventText(event, texts));
 
 /** The instance's chain after a line: over the chain before it, and the line's hash. */
 export const instanceHash = (previous: string, hash: string): string => linked(previous, hash);
@@ -47,7 +63,7 @@ interface Head {
  */
 export const verifyChains = (
   instanceId: string,
-  events: Iterable<EventRecord>,
+  events: Iterable<StoredLine>,
   heads: ReadonlyMap<string, Head>,
   runs: readonly string[],
 ): ChainReport => {
@@ -64,7 +80,7 @@ export const verifyChains = (
     if (event.instance_seq !== whole.seq + 1) report(`the instance's line ${whole.seq + 1} is missing, or lines are out of order`);
     if (event.run_id !== null && event.run_seq !== before.seq + 1) report(`the run's line ${before.seq + 1} is missing, or lines are out of order`);
     if (event.prev_hash !== before.hash) report('the line does not follow the one before it in its chain');
-    if (event.hash !== eventHash(event.prev_hash, event)) report('the line was altered');
+    if (event.hash !== eventHash(event.prev_hash, event, event)) report('the line was altered');
     const next = instanceHash(whole.hash, event.hash);
     if (event.instance_hash !== next) report('the line does not follow the one before it in the instance');
     found.set(chain, { seq: before.seq + 1, hash: event.hash });

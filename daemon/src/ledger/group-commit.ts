@@ -7,12 +7,12 @@ interface Unit {
   readonly reject: (error: unknown) => void;
 }
 
-interface Hooks {
+interface Hooks<Mark> {
   /** At the start of a batch, inside its transaction. */
   begin(): void;
   /** How much was written so far; `undo` goes back to such a mark when a unit is undone. */
-  mark(): number;
-  undo(mark: number): void;
+  mark(): Mark;
+  undo(mark: Mark): void;
   /** All units are done, the commit follows. */
   committing(): void;
   /** The commit is on the disk; promises settle after this. */
@@ -35,7 +35,7 @@ export interface GroupCommit {
  * Group commit: the units of one event-loop turn share one immediate transaction, a savepoint each. One sync of the disk
  * serves them all, and a unit that throws is undone alone.
  */
-export const createGroupCommit = (db: Database, hooks: Hooks): GroupCommit => {
+export const createGroupCommit = <Mark>(db: Database, hooks: Hooks<Mark>): GroupCommit => {
   const begin = db.prepare('begin immediate');
   const commit = db.prepare('commit');
   const rollback = db.prepare('rollback');

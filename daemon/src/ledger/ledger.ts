@@ -95,7 +95,7 @@ export interface Reads {
     readonly run_id?: string | undefined;
     readonly step_id?: string | undefined;
   }): EventRecord[];
-  /** The newest event of an instance: its sequence (0 when there is none) and the instance's chain there. */
+  /** The newest committed event of an instance: its sequence (0 when there is none) and the instance's chain there. */
   head(instanceId: string): { readonly seq: number; readonly hash: string };
   halted(): boolean;
   /** Bytes that the database takes. */

@@ -2,7 +2,8 @@ import { migrate, openDatabase } from '@fairlead/shared/kit/sqlite';
 import { randomUnit, type Clock } from '@fairlead/shared/kit/clock';
 import type { Database } from '@fairlead/shared/kit/sqlite';
 import type { EventRecord } from '../core/records.ts';
-import { verifyChains } from './chain.ts';
+import { verifyChains, type StoredLine } from './chain.ts';
+import { createHeads } from './heads.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { journalCommit } from './journal.ts';
 import type { Ledger } from './ledger.ts';
@@ -20,16 +21,13 @@ const epochOf = (db: Database): string => {
   return db.prepare("select value from settings where name = 'epoch'").pluck().get() as string;
 };
 
-const verifier = (db: Database, tables: ReturnType<typeof openTables>): Ledger['verify'] => {
-  const lines = db.prepare('select * from events where instance_id = ? order by instance_seq, position');
+const verifier = (db: Database): Ledger['verify'] => {
+  const lines = db.prepare('select * from events where instance_id = ? order by instance_seq');
   const heads = db.prepare("select chain, seq, hash from heads where chain in ('i:' || @id, 'o:' || @id) or chain in (select 'r:' || id from runs where instance_id = @id)");
   const runs = db.prepare('select id from runs where instance_id = ?').pluck();
   return (id) => {
     const recorded = new Map((heads.all({ id }) as { chain: string; seq: number; hash: string }[]).map(({ chain, seq, hash }) => [chain, { seq, hash }]));
-    const events = function* (): Generator<EventRecord> {
-      for (const row of lines.iterate(id)) yield tables.events.decode(row);
-    };
-    return verifyChains(id, events(), recorded, runs.all(id) as string[]);
+    return verifyChains(id, lines.iterate(id) as Iterable<StoredLine>, recorded, runs.all(id) as string[]);
   };
 };
 
@@ -40,12 +38,16 @@ const verifier = (db: Database, tables: ReturnType<typeof openTables>): Ledger['
 export const openLedger = ({ file, clock }: { readonly file: string; readonly clock: Clock }): Ledger => {
   const db = openDatabase(file);
   migrate(db, MIGRATIONS);
+  // Larger than the defaults (1,000 pages, 2 MB): a checkpoint costs two syncs, and a long history should not be read from disk.
+  db.pragma('wal_autocheckpoint = 4000');
+  db.pragma('cache_size = -16000');
   const tables = openTables(db);
   const read = createReads(db, tables);
   const listeners = new Set<(events: readonly EventRecord[]) => void>();
   let now = clock.now();
   let written: EventRecord[] = [];
-  const { tx, idempotency } = createTransaction(db, tables, read, () => now, (event) => void written.push(event));
+  const heads = createHeads(db);
+  const { tx, idempotency } = createTransaction(db, tables, read, heads, () => now, (event) => void written.push(event));
 
   const publish = (): void => {
     const events = written;
@@ -54,12 +56,21 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
   };
   const group = createGroupCommit(db, {
     begin: () => void (now = clock.now()),
-    mark: () => written.length,
-    undo: (mark) => void (written.length = mark),
-    committing: () => journalCommit(written, 'before'),
+    mark: () => ({ events: written.length, heads: heads.mark() }),
+    undo: (mark) => {
+      written.length = mark.events;
+      heads.undo(mark.heads);
+    },
+    committing: () => {
+      heads.write();
+      journalCommit(written, 'before');
+    },
     committed: () => journalCommit(written, 'after'),
     publish,
-    failed: () => void (written = []),
+    failed: () => {
+      written = [];
+      heads.forget();
+    },
   });
   return {
     epoch: epochOf(db),
@@ -70,7 +81,7 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
       return () => void listeners.delete(listener);
     },
     answered: (scope) => idempotency.answered(scope),
-    verify: verifier(db, tables),
+    verify: verifier(db),
     close: async () => {
       group.close();
       db.close();

@@ -1,6 +1,6 @@
 import type { Database } from '@fairlead/shared/kit/sqlite';
 import { prefixOf } from '@fairlead/shared/contract/ids';
-import type { StepState } from '@fairlead/shared/contract/states';
+import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
 import type { ChangeRecord, EventRecord, InstanceRecord, StepRecord } from '../core/records.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { GENESIS, chainName } from './chain.ts';
@@ -43,7 +43,7 @@ const stepReads = (db: Database, tables: Tables) => {
   const steps = tables.steps.select(
     `where run_id = @run_id and number > coalesce((select number from steps where id = @after and run_id = @run_id), 0) order by number limit @limit`,
   );
-  const inState = tables.steps.select('where ended_at is null and state = @state order by queue_order');
+  const notEnded = tables.steps.select('where ended_at is null order by queue_order');
   const inEndState = tables.steps.select('where state = @state order by queue_order');
   const queued = db.prepare("select id from steps where state = 'queued' order by queue_order limit ?").pluck();
   const queueLength = db.prepare("select count(*) from steps where state = 'queued'").pluck();
@@ -51,7 +51,6 @@ const stepReads = (db: Database, tables: Tables) => {
   const attempts = tables.attempts.select('where step_id = @step_id order by number');
   const activeAttempts = tables.attempts.select("where state = 'active' order by id");
   const policy = db.prepare('select body from policies where digest = ?').pluck();
-  const open: ReadonlySet<StepState> = new Set(['queued', 'preparing', 'running', 'collecting', 'validating', 'needs_approval', 'waiting_quota']);
   return {
     run: (id) => tables.runs.get(id),
     runs: ({ instance_id, state, after, limit }) => runs({ instance_id, state: nullable(state), after: nullable(after), limit }),
@@ -59,10 +58,12 @@ const stepReads = (db: Database, tables: Tables) => {
       Object.fromEntries((counts.all(runId) as { state: StepState; count: number }[]).map(({ state, count }) => [state, count])),
     step: (id) => tables.steps.get(id),
     steps: ({ run_id, after, limit }) => steps({ run_id, after: nullable(after), limit }),
-    stepsIn: (states) =>
-      states
-        .flatMap((state) => (open.has(state) ? inState : inEndState)({ state }))
-        .sort((a: StepRecord, b: StepRecord) => a.queue_order - b.queue_order),
+    stepsIn: (states) => {
+      const wanted = new Set(states);
+      const ends = states.filter((state) => STEP_STATES[state].end);
+      const open = ends.length === states.length ? [] : notEnded().filter(({ state }) => wanted.has(state));
+      return ends.length === 0 ? open : [...open, ...ends.flatMap((state): StepRecord[] => inEndState({ state }))].sort((a, b) => a.queue_order - b.queue_order);
+    },
     queued: (limit = -1) => queued.all(limit) as string[],
     queueLength: () => queueLength.get() as number,
     position: (step) => (step.state === 'queued' ? (position.get(step.queue_order) as number) : null),

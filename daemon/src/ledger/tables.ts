@@ -70,7 +70,7 @@ export const openTables = (db: Database) => ({
     id: 'plain', kind: 'plain', instance_id: 'plain', run_id: 'plain', step_id: 'plain', change_id: 'plain', state: 'plain', ref: 'plain',
     from: 'plain', to: 'plain', planned_at: 'plain', updated_at: 'plain',
   }),
-  events: recordTable<EventRecord>(db, 'events', 'position' as 'hash', {
+  events: recordTable<EventRecord>(db, 'events', 'instance_seq', {
     instance_id: 'plain', instance_seq: 'plain', run_id: 'plain', run_seq: 'plain', step_id: 'plain', type: 'plain', at: 'plain',
     principal: 'json', authority: 'plain', data: 'json', prev_hash: 'plain', hash: 'plain', instance_hash: 'plain',
   }),

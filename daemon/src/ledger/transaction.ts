@@ -4,6 +4,7 @@ import type { EventRecord, GrantRecord, StepRecord } from '../core/records.ts';
 import { createAdditions } from './additions.ts';
 import { createAppend } from './append.ts';
 import { createGitEffects } from './git-effects.ts';
+import type { Heads } from './heads.ts';
 import { createIdempotency, type Idempotency } from './idempotency.ts';
 import type { Reads, Tx } from './ledger.ts';
 import { createMoves } from './moves.ts';
@@ -52,8 +53,8 @@ interface Work {
 }
 
 /** Everything that a unit of work may do. One object serves all units: the time moves on with each batch. */
-export const createTransaction = (db: Database, tables: Tables, read: Reads, at: () => number, written: (event: EventRecord) => void): Work => {
-  const append = createAppend(db, at, written);
+export const createTransaction = (db: Database, tables: Tables, read: Reads, heads: Heads, at: () => number, written: (event: EventRecord) => void): Work => {
+  const append = createAppend(db, heads, at, written);
   const lastOrder = db.prepare('select coalesce(max(queue_order), 0) from steps').pluck();
   let order = lastOrder.get() as number;
   // A number that an undone unit drew is not drawn again; the order is what matters, and holes do not.

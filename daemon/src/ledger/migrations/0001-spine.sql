@@ -71,10 +71,9 @@ create table steps (
   ended_at integer,
   unique (run_id, number)
 ) strict, without rowid;
-create index steps_by_run on steps (run_id, state);
 create index steps_queued on steps (queue_order) where state = 'queued';
--- Ended steps are many and never looked for by state; the others are few.
-create index steps_open on steps (state, queue_order) where ended_at is null;
+-- Ended steps are many and never looked for by state; the others are few. The state is not in it, so that a move leaves it alone.
+create index steps_open on steps (queue_order) where ended_at is null;
 
 create table tasks (
   step_id text primary key references steps,
@@ -252,7 +251,6 @@ create table idempotency (
 ) strict, without rowid;
 
 create table events (
-  position integer primary key,
   instance_id text not null,
   instance_seq integer not null,
   run_id text,
@@ -265,9 +263,9 @@ create table events (
   data text not null,
   prev_hash text not null,
   hash text not null,
-  instance_hash text not null
-) strict;
-create unique index events_by_instance on events (instance_id, instance_seq);
+  instance_hash text not null,
+  primary key (instance_id, instance_seq)
+) strict, without rowid;
 create index events_by_run on events (run_id, run_seq) where run_id is not null;
 create index events_by_step on events (step_id, instance_seq) where step_id is not null;
 

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newResourceId } from '@fairlead/shared/contract/ids';
+import { systemClock } from '@fairlead/shared/kit/clock';
+import { openDatabase } from '@fairlead/shared/kit/sqlite';
+import { BY_DAEMON } from '../core/records.ts';
+import type { StepEvent } from '../core/step.ts';
+import type { Ledger } from './ledger.ts';
+import { openLedger } from './open-ledger.ts';
+
+/** The way of a step that is tried again for ever: seven events a round, each its own durable unit of work. */
+const ROUND: readonly StepEvent[] = ['prepared', 'started', 'executed', 'collected', 'validation_failed', 'retried'];
+const INSTANCE = `ins_${'a'.repeat(26)}`;
+
+const prepare = async (ledger: Ledger, steps: number): Promise<string[]> =>
+  ledger.record((tx) => {
+    const at = tx.at;
+    tx.add.instance(
+      { id: INSTANCE, label: 'bench', repository: '/bench', target: 'refs/heads/main', policy_ref: 'refs/heads/main', listed_branches: [], default_executor: 'patch', unconfined: false, nonce: 'n', origin_digest: null, added_at: at, removed_at: null },
+      BY_DAEMON,
+    );
+    const run = tx.add.run({ id: newResourceId('run', INSTANCE), instance_id: INSTANCE, title: 'bench', target: 'refs/heads/main', submitted_by: BY_DAEMON.principal, authority: 'local' }, BY_DAEMON);
+    return Array.from({ length: steps }, () => {
+      const step = tx.add.step(
+        { id: newResourceId('step', INSTANCE), run_id: run.id, instance_id: INSTANCE, title: 'bench', executor_requested: 'patch', simulated: false, base: 'target', timeout_ms: 1000, remote: false, grant_id: null, submitted_by: BY_DAEMON.principal, authority: 'local' },
+        { version: 'v1', constraints: [], allowed_paths: [], forbidden_paths: [], validations: [], acceptance: [], stop_conditions: [], base: 'target' },
+        BY_DAEMON,
+      );
+      return step.id;
+    });
+  });
+
+/** Durable events per second with so many steps in flight, each awaiting every event before its next one. */
+const ledgerRate = async (folder: string, inFlight: number, ms: number): Promise<number> => {
+  const ledger = openLedger({ file: join(folder, 'ledger.db'), clock: systemClock });
+  const steps = await prepare(ledger, inFlight);
+  const begin = performance.now();
+  let events = 0;
+  await Promise.all(
+    steps.map(async (id) => {
+      for (let turn = 0; performance.now() - begin < ms; turn++) {
+        await ledger.record((tx) => tx.move.step(id, ROUND[turn % ROUND.length]!, {}, BY_DAEMON));
+        events++;
+      }
+    }),
+  );
+  const rate = (events * 1000) / (performance.now() - begin);
+  const { problems } = ledger.verify(INSTANCE);
+  if (problems.length > 0) throw new Error(`the chain is broken: ${problems[0]!.message}`);
+  await ledger.close();
+  return rate;
+};
+
+/** The baseline: one row of about the size of an event per durable transaction, straight through the driver. */
+const rawRate = (folder: string, ms: number): number => {
+  const db = openDatabase(join(folder, 'raw.db'));
+  db.exec('create table rows (id integer primary key, body text not null)');
+  const insert = db.prepare('insert into rows (body) values (?)');
+  const body = 'x'.repeat(500);
+  const begin = performance.now();
+  let rows = 0;
+  while (performance.now() - begin < ms) {
+    insert.run(body);
+    rows++;
+  }
+  const rate = (rows * 1000) / (performance.now() - begin);
+  db.close();
+  return rate;
+};
+
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
+/** Interleaved pairs on the same disk. @param folder where the databases are made; default: a temporary folder */
+export const ledgerBench = async ({ pairs = 5, ms = 1000, inFlight = 8, folder = tmpdir() }: { pairs?: number; ms?: number; inFlight?: number; folder?: string } = {}) => {
+  const ledger: number[] = [];
+  const raw: number[] = [];
+  const ratios: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const place = mkdtempSync(join(folder, 'fairlead-ledger-'));
+    try {
+      raw.push(rawRate(place, ms));
+      ledger.push(await ledgerRate(place, inFlight, ms));
+      ratios.push(ledger.at(-1)! / raw.at(-1)!);
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  }
+  return { events_per_second: median(ledger), baseline: median(raw), ratio: median(ratios) };
+};
