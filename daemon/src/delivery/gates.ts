@@ -3,7 +3,7 @@ import type { GateBinding } from '@fairlead/shared/contract/resources';
 import { gateDigest, validationDigest } from '../core/digest.ts';
 import { BY_DAEMON } from '../core/records.ts';
 import type { ChangeRecord, GateRecord, ValidationRecord } from '../core/records.ts';
-import { replayChange } from '../git/integrate.ts';
+import { replayChange } from '../git/replay.ts';
 import { syncStore } from '../git/store.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { addGate } from '../runner/add-gate.ts';

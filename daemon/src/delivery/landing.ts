@@ -1,7 +1,8 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Cause, ChangeRecord, GitEffectRecord } from '../core/records.ts';
 import { makeCommit } from '../git/commit.ts';
-import { moveRef, transferObjects, type Landing } from '../git/integrate.ts';
+import { moveRef, transferObjects } from '../git/integrate.ts';
+import type { Landing } from '../git/landing.ts';
 import { journalPoint } from '../ledger/journal.ts';
 import { runChecks } from '../runner/validate.ts';
 import type { Admitted } from './admission.ts';

@@ -29,22 +29,26 @@ const copied = async (from: string, to: string): Promise<boolean> => {
   }
 };
 
-/** Runs `work` with a private index that holds exactly the tree of `commit`, and removes it afterwards. */
-export const withBaseIndex = async <T>(store: Store, commit: string, work: (index: string) => Promise<T>): Promise<T> => {
-  const folder = folderOf(store);
-  const index = join(folder, `use-${randomBytes(12).toString('hex')}`);
-  const base = join(folder, `base-${commit}`);
+/** Runs `work` with the name of a private index that does not exist yet, and removes it afterwards. */
+export const withEmptyIndex = async <T>(store: Store, work: (index: string) => Promise<T>): Promise<T> => {
+  await mkdir(folderOf(store), { recursive: true, mode: 0o700 });
+  const index = join(folderOf(store), `use-${randomBytes(12).toString('hex')}`);
   try {
+    return await work(index);
+  } finally {
+    await Promise.all([rm(index, { force: true }), rm(`${index}.lock`, { force: true })]);
+  }
+};
+
+/** Runs `work` with a private index that holds exactly the tree of `commit`, and removes it afterwards. */
+export const withBaseIndex = <T>(store: Store, commit: string, work: (index: string) => Promise<T>): Promise<T> =>
+  withEmptyIndex(store, async (index) => {
+    const base = join(folderOf(store), `base-${commit}`);
     if (!(await copied(base, index))) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       await runGit({ git_dir: store.folder, index, args: ['read-tree', commit] });
       const copy = `${index}.copy`;
       if (await copied(index, copy)) await rename(copy, base);
-      await dropOldest(folder);
+      await dropOldest(folderOf(store));
     }
-    return await work(index);
-  } finally {
-    await rm(index, { force: true });
-    await rm(`${index}.lock`, { force: true });
-  }
-};
+    return work(index);
+  });

@@ -80,7 +80,7 @@ const readBranches = async (git_dir: string): Promise<Refs> => {
     args: ['for-each-ref', '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(symref)', 'refs/heads', 'refs/remotes/origin/HEAD'],
   });
   const rows = text.split('\n').filter(Boolean).map((line) => line.split('\t'));
-  const branches = rows.filter(([ref, , type]) => ref!.startsWith('refs/heads/') && type === 'commit').map(([ref, commit]) => ({ ref: ref!, commit: commit! }));
+  const branches = rows.filter(([ref, , type, symbolic]) => ref!.startsWith('refs/heads/') && type === 'commit' && !symbolic).map(([ref, commit]) => ({ ref: ref!, commit: commit! }));
   const origin = rows.find(([ref]) => ref === 'refs/remotes/origin/HEAD')?.[3];
   return { branches, origin_head: origin?.replace(/^refs\/remotes\/origin\//, 'refs/heads/') };
 };
@@ -148,7 +148,7 @@ export const readTips = async (repository: Repository, refs: readonly string[]):
   const wanted = new Set(refs);
   const end = await runGit({
     git_dir: repository.git_dir,
-    args: ['for-each-ref', '--format=%(refname)%09%(objectname)%09%(objecttype)', '--', ...wanted],
+    args: ['for-each-ref', '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(symref)', '--', ...wanted],
     accept: [0, 128],
   }).catch((cause: unknown) => {
     throw invalid('The repository cannot be read', { cause });
@@ -156,8 +156,9 @@ export const readTips = async (repository: Repository, refs: readonly string[]):
   if (end.code !== 0) throw invalid(`The repository cannot be read: ${gitWords(end.stderr)}`);
   const tips = new Map<string, string>();
   for (const line of end.stdout.toString('utf8').split('\n')) {
-    const [ref, commit, type] = line.split('\t');
-    if (ref && commit && type === 'commit' && wanted.has(ref)) tips.set(ref, commit);
+    const [ref, commit, type, symbolic] = line.split('\t');
+    // A branch that only points to another one is left out: moving it would move that other one unseen.
+    if (ref && commit && type === 'commit' && !symbolic && wanted.has(ref)) tips.set(ref, commit);
   }
   return tips;
 };
