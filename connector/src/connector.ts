@@ -124,7 +124,10 @@ export const runConnector = async (parts: RunOrder): Promise<RunningConnector> =
   let stopped = false;
 
   const look = async () => {
-    const found = await readIdentity(files).catch((error: unknown) => void log.error({ err: error }, 'config.json cannot be read; the identity stays as it was'));
+    const found = await readIdentity(files).catch((error: unknown) => {
+      log.error({ err: error }, 'config.json cannot be read; the identity stays as it was');
+      return undefined;
+    });
     if (stopped) return;
     if (found && (found.connector_id !== line.identity.connector_id || found.key !== line.identity.key || found.relay !== line.identity.relay)) {
       log.info({ connector_id: found.connector_id }, 'the identity has changed');

@@ -24,7 +24,7 @@ const hostileAnswers = () => {
   const { daemon, files, instance } = here;
   const { token } = daemon.grants.get(instance)!;
   const words = `failed at ${files.home}/x.ts:1 for ${daemon.url} with ${token} in ${here.folder} on ${hostname()}, pid ${process.pid}`;
-  const problem = { type: 'urn:fairlead:error:internal', title: 'No', status: 500, code: 'internal', detail: words, hint: words, field: words, more: { deep: [words, { at: words }] }, [`x${1}`]: words };
+  const problem = { type: 'urn:fairlead:error:internal', title: 'No', status: 500, code: 'internal', detail: words, hint: words, field: words, more: { deep: [words, { at: words }] }, extra: words };
   return [
     (_: unknown, response: Parameters<typeof daemon.json>[0]) => daemon.json(response, problem, 500),
     (_: unknown, response: Parameters<typeof daemon.json>[0]) => void response.writeHead(500, { 'content-type': 'text/html' }).end(`<pre>${words}</pre>`),

@@ -31,7 +31,7 @@ export const daemonDouble = async () => {
   const grants = new Map<string, { grant: Grant; token: string }>();
   const nonces = new Map<string, string>();
   let sequence = 0;
-  let answer: Answer = (_, response) => void json(response, { ok: true });
+  let answer: Answer = (_, response) => json(response, { ok: true });
 
   const json = (response: ServerResponse, value: unknown, status = 200) => {
     const text = JSON.stringify(value);

@@ -1,4 +1,4 @@
-import { FairleadError } from '@fairlead/shared/contract/errors';
+import type { FairleadError } from '@fairlead/shared/contract/errors';
 import { OPERATIONS } from '@fairlead/shared/contract/operations/table';
 import { grantDigest } from '@fairlead/shared/kit/delegation';
 import { generateKey } from '@fairlead/shared/kit/signature';

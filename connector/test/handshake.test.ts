@@ -80,12 +80,13 @@ describe('a relay that is not the one', () => {
     // The one in the middle dials the real relay and gives each side the frames of the other.
     const middle = await another({
       onTransport: (near) => {
-        void dialRelay(here.relay.origin, systemClock).then((far) => {
+        void (async () => {
+          const far = await dialRelay(here.relay.origin, systemClock);
           near.receive((data) => far.sendText(data));
           far.receive((data) => near.sendText(data));
           far.onEnd(() => near.destroy());
           near.onEnd(() => far.destroy());
-        });
+        })();
       },
     });
     await dialInstead(middle, { origin: middle.origin });
@@ -99,13 +100,14 @@ describe('a relay that is not the one', () => {
     const middle = await another({
       key: here.relay.key,
       onTransport: (near) => {
-        void dialRelay(here.relay.origin, systemClock).then((far) => {
+        void (async () => {
+          const far = await dialRelay(here.relay.origin, systemClock);
           far.receive((data) => {
             const frame = JSON.parse(data.toString()) as Challenge;
             near.sendText(frame.t === 'challenge' ? encodeFrame({ ...frame, origin: middle.origin }) : data);
           });
           near.receive((data) => far.sendText(data));
-        });
+        })();
       },
     });
     await dialInstead(middle, { origin: middle.origin });

@@ -1,5 +1,5 @@
 import { newResourceId, parseResourceId } from '@fairlead/shared/contract/ids';
-import { FairleadError } from '@fairlead/shared/contract/errors';
+import type { FairleadError } from '@fairlead/shared/contract/errors';
 import { operation, type Operation } from '@fairlead/shared/contract/operations/operation';
 import { OPERATIONS, type OperationTable } from '@fairlead/shared/contract/operations/table';
 import { generateKey, instanceIdOf, newInstanceNonce } from '@fairlead/shared/kit/signature';

@@ -72,7 +72,9 @@ describe('what the connector serves', () => {
       const more = () => {
         while (written < size) {
           written += block.length;
-          if (!response.write(block)) return void response.once('drain', more);
+          if (response.write(block)) continue;
+          response.once('drain', more);
+          return;
         }
         response.end();
       };
@@ -133,7 +135,7 @@ describe('what the connector serves', () => {
     const { channel } = await up();
     let finish: () => void = () => undefined;
     here.daemon.answerWith((request, response) => {
-      if (request.method === 'POST') finish = () => void here.daemon.json(response, { done: true });
+      if (request.method === 'POST') finish = () => here.daemon.json(response, { done: true });
     });
     const input = { instance_id: here.instance };
     const begun = channel.request(askFor('start_run', here.instance, input, { idempotency_key: 'k' }), write);

@@ -32,17 +32,17 @@ const createContext = (options: GlobalOptions, streams: Streams): CliContext => 
   return { settings, files: filesIn(settings.home), out };
 };
 
-/** Adds a command to the program; its action is given a context made from the global options, and its own options. */
-export const addCommand = <O extends object>(
+/** Adds a command to the program; its action is given a context made from the global options, and the command for its own options. */
+export const addCommand = (
   program: Command,
   streams: Streams,
   about: { readonly use: string; readonly text: string },
-  action: (context: CliContext, options: O) => Promise<void>,
+  action: (context: CliContext, command: Command) => Promise<void>,
 ): Command =>
   program
     .command(about.use)
     .description(about.text)
-    .action(async (_: unknown, command: Command) => action(createContext(command.optsWithGlobals<GlobalOptions>(), streams), command.opts<O>()));
+    .action(async (_: unknown, command: Command) => action(createContext(command.optsWithGlobals<GlobalOptions>(), streams), command));
 
 /** Collects an option that may be given more than once. */
 export const many = (value: string, before: readonly string[] = []): string[] => [...before, value];

@@ -13,7 +13,8 @@ interface EnrollOptions {
 }
 
 export const enrollCommand = (program: Command, streams: Streams): void => {
-  addCommand<EnrollOptions>(program, streams, { use: 'enroll', text: 'enrol this machine with a relay, with a one-time token' }, async ({ files, out }, options) => {
+  addCommand(program, streams, { use: 'enroll', text: 'enrol this machine with a relay, with a one-time token' }, async ({ files, out }, command) => {
+    const options = command.opts<EnrollOptions>();
     const known = await readIdentity(files).catch(() => undefined);
     if (known && !options.replace) {
       throw new FairleadError('invalid_input', {

@@ -26,7 +26,8 @@ interface ShareOptions extends Choice {
 const names = (given: readonly string[] | undefined): string[] | undefined => given?.flatMap((text) => text.split(',')).map((name) => name.trim()).filter(Boolean);
 
 export const shareCommand = (program: Command, streams: Streams): void => {
-  addCommand<ShareOptions>(program, streams, { use: 'share', text: 'let planners of the relay work on an instance, as far as you say' }, async ({ files, settings, out }, options) => {
+  addCommand(program, streams, { use: 'share', text: 'let planners of the relay work on an instance, as far as you say' }, async ({ files, settings, out }, command) => {
+    const options = command.opts<ShareOptions>();
     const identity = await requireIdentity(files);
     const daemon = await daemonAccess(settings);
     const instance = await chosenInstance(options, daemon.operator);
@@ -62,7 +63,8 @@ const idGiven = ({ instance }: Choice): string => {
 };
 
 export const unshareCommand = (program: Command, streams: Streams): void => {
-  addCommand<Choice>(program, streams, { use: 'unshare', text: 'take an instance back' }, async ({ files, settings, out }, options) => {
+  addCommand(program, streams, { use: 'unshare', text: 'take an instance back' }, async ({ files, settings, out }, command) => {
+    const options = command.opts<Choice>();
     await requireIdentity(files);
     // An id needs no daemon to be understood; a path does.
     const instance = options.repo === undefined ? idGiven(options) : await chosenInstance(options, (await daemonAccess(settings)).operator);

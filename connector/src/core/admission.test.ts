@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { OPERATIONS } from '@fairlead/shared/contract/operations/table';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { admit, type AskedFor } from './admission.ts';
 import { allowlistOf } from './allowlist.ts';

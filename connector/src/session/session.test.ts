@@ -6,7 +6,7 @@ import { generateKey } from '@fairlead/shared/kit/signature';
 import { createRequestingChannel } from '@fairlead/shared/wire/requesting-channel';
 import { greetConnector } from '@fairlead/shared/wire/greeting';
 import { memoryPair, type MemoryPair } from '@fairlead/shared/wire/memory-pair';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Identity } from '../identity/identity.ts';
 import { createSession } from './session.ts';
@@ -39,7 +39,7 @@ const fixture = (dial: () => ReturnType<typeof offline> | Promise<MemoryPair['le
 /** Both halves of a line in memory, with an honest relay on the far one. */
 const honest = (clock: ReturnType<typeof manualClock>) => {
   const pair = memoryPair();
-  void greetConnector(pair.right.transport, { clock, relayKey, origin: identity.origin, find: () => ({ key: keys.publicKey, state: 'enabled' }) }).then(() => {
+  void greetConnector(pair.right.transport, { clock, relayKey, origin: identity.origin, find: () => ({ key: keys.publicKey, state: 'enabled' }) }).finally(() => {
     const channel = createRequestingChannel(pair.right.transport, clock, { onAdvertise: () => queueMicrotask(() => channel.advertised({ accepted: [], refused: [] })), onEnd: () => undefined });
   });
   return pair;

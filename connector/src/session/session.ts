@@ -132,7 +132,8 @@ export const createSession = (parts: SessionParts): Session => {
 
   const drain = async (): Promise<void> => {
     const end = clock.monotonic() + DRAIN_MS;
-    while (channel && channel.pending > 0 && clock.monotonic() < end) await clock.sleep(20);
+    const busy = () => (channel?.pending ?? 0) > 0 && clock.monotonic() < end;
+    while (busy()) await clock.sleep(20);
     channel?.close('the connector is shutting down');
     move('drained', { sessionId: null });
   };
