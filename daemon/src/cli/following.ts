@@ -1,11 +1,10 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { OutputOf } from '@fairlead/shared/contract/operations/table';
-import { STEP_STATES, type ExitCode, EXIT } from '@fairlead/shared/contract/states';
-import { systemClock } from '@fairlead/shared/kit/clock';
+import { EXIT, STEP_STATES, type ExitCode, type StepState } from '@fairlead/shared/contract/states';
 import { CommandEnd } from '@fairlead/shared/kit/cli';
-import type { StepState } from '@fairlead/shared/contract/states';
+import { systemClock } from '@fairlead/shared/kit/clock';
 import type { CliContext } from './context.ts';
-import { eventLine } from './shown/events.ts';
+import { progressLine } from './shown/events.ts';
 
 type Waited = OutputOf<'wait_step'>;
 
@@ -34,7 +33,10 @@ export const followStep = async (context: CliContext, stepId: string, limit: num
       const answer = await context.ask('wait_step', { step_id: stepId, ...(cursor !== undefined && { cursor }), timeout_ms: Math.max(0, Math.min(25_000, left)) | 0 });
       awaySince = undefined;
       cursor = answer.next_cursor;
-      for (const event of answer.events) context.out.progress(eventLine(event));
+      for (const event of answer.events) {
+        const line = progressLine(event);
+        if (line !== undefined) context.out.progress(line);
+      }
       if (!answer.wait_again || left <= 0) return answer;
     } catch (error) {
       const away = error instanceof FairleadError && (error.code === 'daemon_not_running' || error.code === 'draining');

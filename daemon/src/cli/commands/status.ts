@@ -12,7 +12,7 @@ export const statusCommand = (program: Command, streams: Streams): Command =>
           ['version', status.version],
           ['since', status.started_at],
           ['machine', status.machine],
-          ['confinement', status.confinement === 'unconfined' ? `none: ${status.confinement_detail}` : `${status.confinement} (${status.confinement_detail})`],
+          ['confinement', status.confinement === 'unconfined' ? `none: ${status.confinement_detail}` : status.confinement_detail],
           ['instances', status.instances],
           ['steps', `${status.steps.active} active of at most ${status.parallelism}, ${status.steps.queued} queued, ${status.steps.needs_approval} held by a gate`],
           ['space', `ledger ${bytes(status.ledger_bytes)}, artifacts ${bytes(status.artifact_bytes)}`],

@@ -28,7 +28,7 @@ const submit: Action<SubmitOptions> = async (context, [file], options) => {
   const step = await ask('submit_task', { run_id: runId, task, source }, { key });
   if (!options.wait) return out.result(step, () => `${stepText(step)}\n\nFollow it: fairlead step wait ${step.id}`);
   const { endWithState, followStep } = await import('../following.ts');
-  out.progress(`Step ${step.id} is ${step.state}${step.state === 'queued' ? `: ${STEP_STATES.queued.meaning}` : ''}`);
+  out.progress(`Step ${step.id} is ${step.state}: ${STEP_STATES[step.state].meaning}`);
   await followStep(context, step.id, options.waitTimeout === undefined ? undefined : parseDuration(options.waitTimeout, '--wait-timeout'));
   const result = await ask('get_step_result', { step_id: step.id });
   out.result(result, () => resultText(result));
