@@ -57,7 +57,7 @@ describe('a replay', () => {
 
   it('merges modes, additions and removals, and refuses what is no text', async () => {
     const { base, store, facts } = await prepared();
-    const change = Buffer.from('diff --git a/b.txt b/b.txt\nold mode 100644\nnew mode 100755\n--- /dev/null\n+++ b/n\u00fc.txt\n@@ -0,0 +1 @@\n+x\n');
+    const change = Buffer.from('diff --git a/b.txt b/b.txt\nold mode 100644\nnew mode 100755\ndiff --git a/n\u00fc.txt b/n\u00fc.txt\nnew file mode 100644\n--- /dev/null\n+++ b/n\u00fc.txt\n@@ -0,0 +1 @@\n+x\n');
     const snapshot = await makeCommit(store, { tree: await applyPatch(store, base, change), parents: [base], title: 'x', trailers: [], at: 0 });
     repo.write('b.txt', 'edited\n');
     repo.git('rm', '-q', 'a.txt');
