@@ -1,8 +1,9 @@
 import { BY_DAEMON, type ChangeRecord } from '../core/records.ts';
 import { makeCommit } from '../git/commit.ts';
+import { readDifference } from '../git/difference.ts';
+import { restorePaths } from '../git/restore-paths.ts';
 import { ATTEMPTS } from '../git/store.ts';
 import { judgesChanged } from '../policy/judges.ts';
-import { restoreJudges } from './restore-judges.ts';
 import type { PreparedScope } from './scope.ts';
 import { runChecks, type Round } from './validate.ts';
 
@@ -15,7 +16,9 @@ export const changeOf = ({ deps, step, attempt }: PreparedScope): ChangeRecord |
 /** The change with everything that checks judge by put back as it is in the base. */
 const withJudgesRestored = async (scope: PreparedScope, change: ChangeRecord, paths: readonly string[]): Promise<{ tree: string; commit: string }> => {
   const { ground, attempt, step, base } = scope;
-  const tree = await restoreJudges(ground.store, { base, snapshot: change.snapshot_commit }, new Set(paths));
+  const judges = new Set(paths);
+  const { entries } = await readDifference(ground.store, base, change.tree);
+  const tree = await restorePaths(ground.store, change.tree, entries.filter(({ path }) => judges.has(path)));
   const commit = await makeCommit(ground.store, {
     tree,
     parents: [base],
