@@ -7,69 +7,154 @@ import type { Machine } from './machine.ts';
 import { RUN_EVENTS, RUN_EVENT_TYPES, run } from './run.ts';
 import { STEP_EVENTS, STEP_EVENT_TYPES, step } from './step.ts';
 
-/** Every state with every event: where it leads, or a dash for a refusal. */
+/** Every state asked about every event: those that lead somewhere, and where to. Whatever is not named is a refusal. */
 const whole = <S extends string, E extends string>(of: Machine<S, E>, events: readonly E[]): string =>
-  (Object.keys(of.table) as S[]).map((state) => `${state}: ${events.map((event) => `${event}=${of.next(state, event) ?? '-'}`).join(' ')}`).join('\n');
+  (Object.keys(of.table) as S[])
+    .map((state) => {
+      const taken = events.filter((event) => of.next(state, event) !== undefined);
+      return [`${state}:`, ...taken.map((event) => `  ${event} -> ${of.next(state, event)}`)].join('\n');
+    })
+    .join('\n');
 
 describe('state tables, exhaustively', () => {
   it('step', () => expect(`\n${whole(step, STEP_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
-    queued: prepared=preparing started=- executed=- collected=- requeued=- resumed=- retried=- preparation_failed=failed_preparation executor_failed=- timed_out=timeout quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=cancelled outcome_unknown=- stuck=-
-    preparing: prepared=- started=running executed=- collected=- requeued=queued resumed=- retried=- preparation_failed=failed_preparation executor_failed=- timed_out=timeout quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=cancelled outcome_unknown=- stuck=needs_manual_attention
-    running: prepared=- started=- executed=collecting collected=- requeued=queued resumed=- retried=- preparation_failed=- executor_failed=failed_executor timed_out=timeout quota_reached=waiting_quota fence_broken=failed_fence validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=cancelled outcome_unknown=indeterminate stuck=needs_manual_attention
-    collecting: prepared=- started=- executed=- collected=validating requeued=queued resumed=- retried=- preparation_failed=- executor_failed=failed_executor timed_out=timeout quota_reached=waiting_quota fence_broken=failed_fence validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=cancelled outcome_unknown=indeterminate stuck=needs_manual_attention
-    validating: prepared=- started=- executed=- collected=- requeued=queued resumed=- retried=- preparation_failed=failed_preparation executor_failed=failed_executor timed_out=timeout quota_reached=waiting_quota fence_broken=failed_fence validation_failed=failed_validation held=needs_approval completed=completed completed_with_warnings=completed_with_warnings approved=- approved_with_warnings=- rejected=- cancelled=cancelled outcome_unknown=indeterminate stuck=needs_manual_attention
-    needs_approval: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=- preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=completed approved_with_warnings=completed_with_warnings rejected=rejected cancelled=cancelled outcome_unknown=- stuck=-
-    waiting_quota: prepared=- started=- executed=- collected=- requeued=- resumed=queued retried=- preparation_failed=- executor_failed=- timed_out=timeout quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=cancelled outcome_unknown=- stuck=-
-    completed: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=- preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    completed_with_warnings: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=- preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    rejected: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=- preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    cancelled: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=- preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    failed_validation: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    failed_fence: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    failed_executor: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    failed_preparation: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    timeout: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    indeterminate: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
-    needs_manual_attention: prepared=- started=- executed=- collected=- requeued=- resumed=- retried=queued preparation_failed=- executor_failed=- timed_out=- quota_reached=- fence_broken=- validation_failed=- held=- completed=- completed_with_warnings=- approved=- approved_with_warnings=- rejected=- cancelled=- outcome_unknown=- stuck=-
+    queued:
+      prepared -> preparing
+      preparation_failed -> failed_preparation
+      timed_out -> timeout
+      cancelled -> cancelled
+    preparing:
+      started -> running
+      requeued -> queued
+      preparation_failed -> failed_preparation
+      timed_out -> timeout
+      cancelled -> cancelled
+      stuck -> needs_manual_attention
+    running:
+      executed -> collecting
+      requeued -> queued
+      executor_failed -> failed_executor
+      timed_out -> timeout
+      quota_reached -> waiting_quota
+      fence_broken -> failed_fence
+      cancelled -> cancelled
+      outcome_unknown -> indeterminate
+      stuck -> needs_manual_attention
+    collecting:
+      collected -> validating
+      requeued -> queued
+      executor_failed -> failed_executor
+      timed_out -> timeout
+      quota_reached -> waiting_quota
+      fence_broken -> failed_fence
+      cancelled -> cancelled
+      outcome_unknown -> indeterminate
+      stuck -> needs_manual_attention
+    validating:
+      requeued -> queued
+      preparation_failed -> failed_preparation
+      executor_failed -> failed_executor
+      timed_out -> timeout
+      quota_reached -> waiting_quota
+      fence_broken -> failed_fence
+      validation_failed -> failed_validation
+      held -> needs_approval
+      completed -> completed
+      completed_with_warnings -> completed_with_warnings
+      cancelled -> cancelled
+      outcome_unknown -> indeterminate
+      stuck -> needs_manual_attention
+    needs_approval:
+      approved -> completed
+      approved_with_warnings -> completed_with_warnings
+      rejected -> rejected
+      cancelled -> cancelled
+    waiting_quota:
+      resumed -> queued
+      timed_out -> timeout
+      cancelled -> cancelled
+    completed:
+    completed_with_warnings:
+    rejected:
+    cancelled:
+    failed_validation:
+      retried -> queued
+    failed_fence:
+      retried -> queued
+    failed_executor:
+      retried -> queued
+    failed_preparation:
+      retried -> queued
+    timeout:
+      retried -> queued
+    indeterminate:
+      retried -> queued
+    needs_manual_attention:
+      retried -> queued
     "
   `));
   it('run', () => expect(`\n${whole(run, RUN_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
-    open: closed=closed cancelled=cancelled
-    closed: closed=- cancelled=cancelled
-    cancelled: closed=- cancelled=-
+    open:
+      closed -> closed
+      cancelled -> cancelled
+    closed:
+      cancelled -> cancelled
+    cancelled:
     "
   `));
   it('attempt', () => expect(`\n${whole(attempt, ATTEMPT_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
-    active: finished=finished refused=refused timed_out=timed_out cancelled=cancelled crashed=crashed quota=quota lost=lost
-    finished: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
-    refused: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
-    timed_out: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
-    cancelled: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
-    crashed: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
-    quota: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
-    lost: finished=- refused=- timed_out=- cancelled=- crashed=- quota=- lost=-
+    active:
+      finished -> finished
+      refused -> refused
+      timed_out -> timed_out
+      cancelled -> cancelled
+      crashed -> crashed
+      quota -> quota
+      lost -> lost
+    finished:
+    refused:
+    timed_out:
+    cancelled:
+    crashed:
+    quota:
+    lost:
     "
   `));
   it('change', () => expect(`\n${whole(change, CHANGE_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
-    held: integrating=integrating integrated=- conflicted=- validation_failed=- returned=- discarded=discarded
-    integrating: integrating=- integrated=integrated conflicted=conflict validation_failed=failed_validation returned=held discarded=-
-    conflict: integrating=integrating integrated=- conflicted=- validation_failed=- returned=- discarded=discarded
-    failed_validation: integrating=integrating integrated=- conflicted=- validation_failed=- returned=- discarded=discarded
-    integrated: integrating=- integrated=- conflicted=- validation_failed=- returned=- discarded=-
-    discarded: integrating=- integrated=- conflicted=- validation_failed=- returned=- discarded=-
+    held:
+      integrating -> integrating
+      discarded -> discarded
+    integrating:
+      integrated -> integrated
+      conflicted -> conflict
+      validation_failed -> failed_validation
+      returned -> held
+    conflict:
+      integrating -> integrating
+      discarded -> discarded
+    failed_validation:
+      integrating -> integrating
+      discarded -> discarded
+    integrated:
+    discarded:
     "
   `));
   it('gate', () => expect(`\n${whole(gate, GATE_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
-    pending: approved=approved rejected=rejected outdated=outdated expired=expired
-    approved: approved=- rejected=- outdated=outdated expired=-
-    rejected: approved=- rejected=- outdated=- expired=-
-    outdated: approved=- rejected=- outdated=- expired=-
-    expired: approved=- rejected=- outdated=- expired=-
+    pending:
+      approved -> approved
+      rejected -> rejected
+      outdated -> outdated
+      expired -> expired
+    approved:
+      outdated -> outdated
+    rejected:
+    outdated:
+    expired:
     "
   `));
 
