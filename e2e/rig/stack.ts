@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Client } from '@fairlead/shared/contract/client';
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import { PROGRAMS, type ProgramName } from './programs.ts';
 import { clientFor, httpPlanner, type Planner } from './planner.ts';
 import { runCommand, runJson, startServer, until, type Ended, type Running } from './processes.ts';
@@ -192,6 +193,8 @@ export const raiseStack = async (options: StackOptions = {}): Promise<Stack> => 
   } catch (error) {
     const logs = Object.values(parts).map((part) => `--- ${part.name}\n${part.log()}`);
     await closeAll(parts, home);
+    // A refusal says itself what is wrong; anything else needs the logs.
+    if (error instanceof FairleadError && error.code !== 'internal') throw error;
     throw new Error([(error as Error).message, ...logs].join('\n'), { cause: error });
   }
 };

@@ -5,6 +5,13 @@ import { holds, refused, type Scenario } from './scenario.ts';
 
 const key = () => ({ idempotencyKey: randomUUID() });
 
+/** The owner works on the same branch meanwhile. */
+const byHand = (repo: string, name: string): void => {
+  writeFiles(repo, { [`notes/by-hand-${name}.txt`]: name });
+  git(repo, 'add', '-A');
+  git(repo, 'commit', '-q', '-m', `By hand: ${name}`);
+};
+
 export const gate: Scenario = {
   name: 'gate',
   proves: 'a person decides, locally, on exactly the content that was seen; what moved meanwhile is never landed on',
@@ -46,24 +53,26 @@ export const gate: Scenario = {
     holds(rejected.state === 'rejected' && after.state === 'rejected', 'a rejected change ends its step as rejected', report, after);
 
     const third = await work('third');
-    writeFiles(repo, { 'notes/human.txt': 'by hand\n' });
-    git(repo, 'add', '-A');
-    git(repo, 'commit', '-q', '-m', 'By hand');
-    await operator.call('approve_gate', { gate_id: third.gate!.id, digest: third.gate!.digest }, key()).catch(() => undefined);
-    await refused('gate_outdated', 'a target that moved makes the gate outdated', report, () =>
-      operator.call('integrate_change', { change_id: third.change!.id }, key()),
-    );
-    const { items } = await planner.call('list_gates', { instance_id: id, step_id: third.step.id });
-    const fresh = items.find(({ state }) => state === 'pending');
+    const approve = (held: { id: string; digest: string }) =>
+      operator.call('approve_gate', { gate_id: held.id, digest: held.digest }, key());
+    const integrate = () => operator.call('integrate_change', { change_id: third.change!.id }, key());
+    const pending = async () => (await planner.call('list_gates', { instance_id: id, step_id: third.step.id, state: 'pending' })).items[0]!;
+    byHand(repo, 'one');
+    await refused('gate_outdated', 'a target that moved before the approval makes the gate outdated', report, () => approve(third.gate!));
+    const renewed = await pending();
+    holds(renewed.id !== third.gate!.id, 'a new gate on the new content replaces it', report, renewed);
+    await approve(renewed);
+    byHand(repo, 'two');
+    await refused('gate_outdated', 'so does one that moves between approval and integration', report, integrate);
+    await approve(await pending());
+    await integrate();
+    const subjects = git(repo, 'log', '--format=%s').split('\n');
     holds(
-      fresh !== undefined && items.some(({ state }) => state === 'outdated'),
-      'a new gate on the new content replaces it',
+      subjects[0] === 'Add third' && subjects.includes('By hand: one') && subjects.includes('By hand: two'),
+      'the human commits are kept below the landed one',
       report,
-      items,
+      subjects,
     );
-    await operator.call('approve_gate', { gate_id: fresh!.id, digest: fresh!.digest }, key());
-    await operator.call('integrate_change', { change_id: third.change!.id }, key());
-    holds(git(repo, 'log', '--format=%s').split('\n').includes('By hand'), 'the human commit is kept below the landed one', report);
 
     writeFiles(repo, { 'notes/first.txt': 'dirty\n' });
     const fourth = await work('fourth');
