@@ -1,50 +1,12 @@
 import { createClient, type Client } from '@fairlead/shared/contract/client';
-import { FairleadError } from '@fairlead/shared/contract/errors';
 import { randomBytes } from '@fairlead/shared/kit/clock';
 import { nodeTransport } from '@fairlead/shared/kit/http-client';
-import { readSecretFile } from '@fairlead/shared/kit/secret';
-import { readFile } from 'node:fs/promises';
 import type { DaemonHome } from '../config/home.ts';
-
-/** What `serve` writes when it is ready. */
-export interface Endpoint {
-  readonly url: string;
-  readonly pid: number;
-  readonly started_at: string;
-}
+import { addressOf } from './endpoint.ts';
 
 /** A new idempotency key: one for each command that a person gives. */
 export const newKey = (): string => `cli-${randomBytes(16).toString('base64url')}`;
 
-/** Where the daemon of a home was last seen, or undefined. */
-export const readEndpoint = async (home: DaemonHome): Promise<Endpoint | undefined> => {
-  try {
-    const read = JSON.parse(await readFile(home.endpoint, 'utf8')) as Partial<Endpoint>;
-    return typeof read.url === 'string' && typeof read.pid === 'number' ? { url: read.url, pid: read.pid, started_at: read.started_at ?? '' } : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-const notRunning = (detail: string, cause?: unknown): FairleadError =>
-  new FairleadError('daemon_not_running', { detail, hint: 'Start it with fairlead serve; fairlead doctor says what is missing.', ...(cause !== undefined && { cause }) });
-
-const tokenOf = async (home: DaemonHome): Promise<string> => {
-  try {
-    return await readSecretFile(home.operatorToken);
-  } catch (error) {
-    if (error instanceof FairleadError) throw error;
-    throw notRunning(`There is no operator token in ${home.folder}`, error);
-  }
-};
-
-/**
- * The client of the daemon that is named, or of the one that serves the home.
- * @throws FairleadError `daemon_not_running` when none was ever started there, `secret_exposed` when others can read the token
- */
-export const connect = async (home: DaemonHome, named: { readonly url: string | undefined; readonly token: string | undefined }): Promise<Client> => {
-  const url = named.url ?? (await readEndpoint(home))?.url;
-  if (url === undefined) throw notRunning(`No daemon serves ${home.root}`);
-  const token = named.token ?? (await tokenOf(home));
-  return createClient({ url: url.replace(/\/+$/, ''), prefix: '/api/v1', token, transport: nodeTransport({ unreachable: 'daemon_not_running' }) });
-};
+/** The typed client of a daemon. @throws FairleadError as `addressOf` does */
+export const connect = async (home: DaemonHome, named: { readonly url: string | undefined; readonly token: string | undefined }): Promise<Client> =>
+  createClient({ ...(await addressOf(home, named)), prefix: '/api/v1', transport: nodeTransport({ unreachable: 'daemon_not_running' }) });

@@ -3,8 +3,10 @@ import { addCommand, type Streams } from '../context.ts';
 import { bytes, fields } from '../layout.ts';
 
 export const statusCommand = (program: Command, streams: Streams): Command =>
-  addCommand(program, streams, { use: 'status', text: 'Show what the daemon serves, what runs and waits, and its sandbox' }, async ({ ask, out }) => {
-    const status = await ask('daemon_status', {});
+  addCommand(program, streams, { use: 'status', text: 'Show what the daemon serves, what runs and waits, and its sandbox' }, async (context) => {
+    const { out } = context;
+    const { askStatus } = await import('../daemon-status.ts');
+    const status = await askStatus(context);
     out.result(status, () =>
       [
         status.halted ? out.colour('red', 'HALTED: nothing is taken until fairlead resume') : 'The daemon is running.',

@@ -2,8 +2,8 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Instance, InstanceSummary } from '@fairlead/shared/contract/resources';
 import { listen } from '@fairlead/shared/kit/http-server';
 import { inspectRepository } from '../../git/repository.ts';
-import { readEndpoint } from '../connection.ts';
 import type { CliContext } from '../context.ts';
+import { readEndpoint } from '../endpoint.ts';
 import { blocked, ok, warning, type Finding } from './finding.ts';
 
 /** Whether the port is free for a daemon that is to be started. */
