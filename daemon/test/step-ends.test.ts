@@ -79,6 +79,10 @@ describe('a command', () => {
   const commands = [
     { name: 'edit', run: ['sh', '-c', 'cat > task.json; echo edited > src/a.txt; echo report > "$FAIRLEAD_OUT/report.txt"; echo the-secret-value'] },
     { name: 'fail', run: ['sh', '-c', 'echo half > src/a.txt; exit 3'] },
+    {
+      name: 'commit',
+      run: ['sh', '-c', 'echo two > src/a.txt && git add -A && git -c user.name=Forged -c user.email=f@example.org commit -q -m forged && echo left > src/left.txt'],
+    },
     { name: 'nap', run: ['sh', '-c', `setsid sleep ${NAPS[0]} & sleep ${NAPS[1]}`] },
   ];
 
@@ -106,6 +110,16 @@ describe('a command', () => {
     await waitFor(() => of.ledger.read.attempts(step.id).length === 2);
     expect((await settled(of, step.id)).attempts).toBe(2);
     expect(of.ledger.read.changes(step.id)).toHaveLength(2);
+  });
+
+  it('may make commits of its own: they are a bundle beside the snapshot, never what lands', async () => {
+    const of = await open({ commands });
+    const step = await settled(of, (await submit(of, of.run.id, { goal: 'x', executor: 'command.commit' })).id);
+    const change = of.ledger.read.change(step.change_id!)!;
+    expect(change.files.map(({ path }) => path)).toEqual(['src/a.txt', 'src/left.txt']);
+    const bundles = of.ledger.read.artifacts({ step_id: step.id }).filter(({ kind }) => kind === 'agent_commits');
+    expect(bundles).toHaveLength(of.confining.sandbox ? 1 : 0);
+    expect(of.repository.git('log', '--format=%an', '-1', 'main')).toBe('Owner');
   });
 
   it('is cancelled in the middle once every process is gone, those in sessions of their own too', async () => {

@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import type { ChangedFile, FenceFinding } from '@fairlead/shared/contract/resources';
 import { BY_DAEMON } from '../core/records.ts';
+import { bundleAgentCommits } from '../git/agent-commits.ts';
 import { makeCommit } from '../git/commit.ts';
 import { readDifference, type DiffEntry, type Difference } from '../git/difference.ts';
 import { takeSnapshot, type SnapshotFinding } from '../git/snapshot.ts';
@@ -9,6 +11,7 @@ import { journalPoint } from '../ledger/journal.ts';
 import { judgeFence } from '../policy/fence.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
 import { artifactRow, collectOut, type NewArtifact } from './evidence.ts';
+import { sandboxFor } from './grounds.ts';
 import type { PreparedScope } from './scope.ts';
 
 /** What the executor left behind. */
@@ -93,13 +96,36 @@ const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
 };
 
 /**
+ * Keeps the commits that the executor made in its private repository as a bundle: evidence, never ancestors of what lands. Only a
+ * confined git may read that repository, so that without a sandbox there is no bundle.
+ */
+const agentCommits = async (scope: PreparedScope, workspace: Workspace): Promise<NewArtifact[]> => {
+  const { deps, executor, instance, attempt, base, signal } = scope;
+  const sandbox = sandboxFor(deps.confining, instance);
+  if (!executor.runs_code || sandbox?.kind !== 'bubblewrap' || signal.aborted) return [];
+  const { folder, out, readable } = workspace;
+  const bundle = await bundleAgentCommits({ sandbox, workspace: folder, out, readable, base });
+  if (!bundle) return [];
+  const file = await deps.artifacts.storeStream(createReadStream(bundle.file));
+  return [artifactRow(attempt, file, { kind: 'agent_commits', name: 'agent-commits.bundle', media_type: 'application/octet-stream' })];
+};
+
+/** What else the executor left besides its files. `$FAIRLEAD_OUT` is emptied into artifacts before the bundle is put there. */
+const leftovers = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<NewArtifact[]> => {
+  const output = await outputRow(scope);
+  if (!workspace) return output;
+  const files = await collectOut(scope.attempt, workspace.out, scope.deps);
+  return [...output, ...files, ...(await agentCommits(scope, workspace))];
+};
+
+/**
  * Takes what the executor did as one snapshot commit on the base, with patch, names and numstat as artifacts, judges the fence, and
  * records it all in one transaction. Done again after a crash it finds the same, for nothing of it was recorded before.
  */
 export const collect = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
   const { deps, step, attempt } = scope;
   const work = await workOf(scope, workspace);
-  const others = [...(await outputRow(scope)), ...(workspace ? await collectOut(attempt, workspace.out, deps) : [])];
+  const others = await leftovers(scope, workspace);
   const observed = work && (await observe(scope, work.tree));
   const empty = !observed || (observed.difference.entries.length === 0 && work.findings.length === 0);
   if (!observed || empty) {

@@ -64,9 +64,9 @@ const confinementOf = (deps: RunnerDeps, instance: InstanceRecord, executor: Exe
 const makeWorkspace = async (scope: Scope, base: string, effective: EffectivePolicy): Promise<Workspace | undefined> => {
   const { deps, attempt, executor, ground, instance, sink, signal } = scope;
   if (executor.needs === 'store') return undefined;
-  const workspace = await deps.workspaces.create({ name: attempt.id, store: ground.store, commit: base });
-  const sandbox = sandboxFor(deps.confining, instance);
-  if (executor.runs_code && sandbox) {
+  const sandbox = executor.runs_code ? sandboxFor(deps.confining, instance) : undefined;
+  const workspace = await deps.workspaces.create({ name: attempt.id, store: ground.store, commit: base, ...(sandbox && { private_git: sandbox.kind }) });
+  if (sandbox) {
     await deps.workspaces.provision(workspace, {
       policy: effective.provision,
       repository: ground.repository,
