@@ -10,7 +10,7 @@ import { ATTEMPTS, syncStore } from './store.ts';
 
 /**
  * What git costs in one `patch` step, beside a bare `git worktree add` + apply + commit + remove on the same repository: medians of
-XX.test.ts` runs a short form of it.
+ * interleaved pairs. `patch-step.test.ts` runs a short form of it.
  */
 export interface PatchStepFigure {
   readonly ours_ms: number;
