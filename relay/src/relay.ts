@@ -91,7 +91,7 @@ const httpListener = (base: Base, parts: Parts) => {
   return requestListener({
     mounts: [{ prefix: '/api/v2', rows, handle: parts.handle }],
     routes: {
-      ...healthRoutes({ clock: base.clock, writable: base.store.writable, draining: () => base.draining }),
+      ...healthRoutes({ clock: base.clock, writable: () => base.store.writable(), draining: () => base.draining }),
       'GET /api/v2/openapi.json': () => rawJson(document),
     },
     listeners: { '/mcp': parts.mcp.listener },

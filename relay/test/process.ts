@@ -40,7 +40,7 @@ export const relayProcess = async (base: string, flags: readonly string[] = []):
     timeout: 60_000,
   });
   let text = await firstLine(child);
-  child.stdout!.on('data', (part) => {
+  child.stdout.on('data', (part) => {
     text += String(part);
   });
   const line = JSON.parse(text) as { url: string };
