@@ -249,8 +249,7 @@ export interface CredentialRecord {
 }
 
 /** One effect on the user's repository: `planned` before it, `applied` after it, `reconciled` when the records agree; `abandoned`: it never happened. */
-export const GIT_EFFECT_STATES = ['planned', 'applied', 'reconciled', 'abandoned'] as const;
-export type GitEffectState = (typeof GIT_EFFECT_STATES)[number];
+export type GitEffectState = 'planned' | 'applied' | 'reconciled' | 'abandoned';
 
 export interface GitEffectRecord {
   readonly id: number;

@@ -33,7 +33,7 @@ export interface OpenFile {
 }
 
 /** A part of a file, in bytes. */
-export interface ByteRange {
+interface ByteRange {
   readonly offset?: number;
   readonly length?: number;
 }

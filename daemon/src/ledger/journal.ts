@@ -31,7 +31,7 @@ const EFFECTS = {
   ref: 'the compare-and-swap of the user\'s ref',
 } as const;
 
-export type JournalPoint =
+type JournalPoint =
   | `${(typeof JOURNALED)[number]}:${'before' | 'after'}`
   | `effect.${keyof typeof EFFECTS}:${'before' | 'after'}`;
 

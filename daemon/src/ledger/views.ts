@@ -19,7 +19,7 @@ import type { Reads } from './ledger.ts';
 const time = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
 
 /** A step as operations answer it. @param position its place in the queue, `read.position(step)` */
-export const stepView = (step: StepRecord, position: number | null): Step => ({
+const stepView = (step: StepRecord, position: number | null): Step => ({
   id: step.id,
   run_id: step.run_id,
   instance_id: step.instance_id,
@@ -51,7 +51,7 @@ export const stepView = (step: StepRecord, position: number | null): Step => ({
 export const stepNow = (read: Reads, step: StepRecord): Step => stepView(step, read.position(step));
 
 /** A run as operations answer it. @param counts how many of its steps are in each state, `read.stepCounts(run.id)` */
-export const runView = (run: RunRecord, counts: Readonly<Partial<Record<StepState, number>>>): Run => ({
+const runView = (run: RunRecord, counts: Readonly<Partial<Record<StepState, number>>>): Run => ({
   id: run.id,
   instance_id: run.instance_id,
   title: run.title,

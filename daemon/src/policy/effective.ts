@@ -132,9 +132,6 @@ export const effectivePolicy = (owner: OwnerPolicy, task: TaskSpec): EffectivePo
   return { ...body, digest: digestOf(body) };
 };
 
-/** The digest of an owner's policy as it is shown, wherever it was read from. */
-export const ownerPolicyDigest = ({ policy }: Pick<OwnerPolicy, 'policy'>): string => digestOf(policy);
-
 /** The owner's policy as `get_instance` shows it. @param problem why it is invalid, when it is; `owner` then holds the default */
 export const policyView = (owner: OwnerPolicy, problem: string | null = null): PolicyView => {
   const { policy } = owner;
@@ -142,7 +139,7 @@ export const policyView = (owner: OwnerPolicy, problem: string | null = null): P
     source: owner.source,
     ref: owner.ref,
     commit: owner.commit,
-    digest: ownerPolicyDigest(owner),
+    digest: digestOf(policy),
     problem,
     validations: Object.entries(policy.validations).map(([name, { required, run }]) => ({ name, required, argv: run })),
     fence: policy.fence,

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import * as fc from 'fast-check';
 import { Pattern } from '@fairlead/shared/contract/task';
-import { matchesPattern } from './glob.ts';
+import { compilePattern } from './glob.ts';
+
+const matchesPattern = (pattern: string, path: string): boolean => compilePattern(pattern)(path);
 
 /** The same meaning as a regular expression: slow and unsafe, so only a test may. */
 const oracle = (pattern: string): RegExp => {

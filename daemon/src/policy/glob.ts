@@ -70,5 +70,3 @@ export const compilePatterns = (patterns: readonly string[]): Matcher => {
   const matchers = patterns.map(compilePattern);
   return (path) => matchers.some((matches) => matches(path));
 };
-
-export const matchesPattern = (pattern: string, path: string): boolean => compilePattern(pattern)(path);
