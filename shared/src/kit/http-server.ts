@@ -59,12 +59,13 @@ export interface ServerParts {
   readonly failed?: (error: unknown, context: RequestContext) => void;
 }
 
-/** On every answer: nothing is cached, sniffed, framed or run. */
+/** On every answer: nothing is cached or sniffed. */
+const JSON_HEADERS: Readonly<Record<string, string>> = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+/** On every answer that a browser might show: nothing in it is framed or run. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'cache-control': 'no-store',
+  ...JSON_HEADERS,
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
 };
 
 /** An error as an HTTP answer; anything that is no FairleadError becomes `internal` without details. */
@@ -201,33 +202,48 @@ const BOOT = randomBytes(5).toString('hex');
 let count = 0;
 
 /** The request with its place in the world; the abort signal is only made when somebody asks for it. */
-const contextOf = (request: IncomingMessage, response: ServerResponse, path: string): RequestContext => {
-  let controller: AbortController | undefined;
-  return {
-    id: `req_${BOOT}${(++count).toString(36)}`,
-    method: request.method ?? 'GET',
-    path,
-    headers: request.headers,
-    address: request.socket.remoteAddress ?? '',
-    get signal() {
-      if (!controller) {
-        const made = (controller = new AbortController());
-        const gone = () => {
-          if (!response.writableFinished) made.abort(new FairleadError('deadline_exceeded', { detail: 'The caller hung up.' }));
-        };
-        if (response.closed) gone();
-        else response.once('close', gone);
-      }
-      return controller.signal;
-    },
-  };
-};
+class Context implements RequestContext {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #controller: AbortController | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, path: string) {
+    this.id = `req_${BOOT}${(++count).toString(36)}`;
+    this.method = request.method ?? 'GET';
+    this.path = path;
+    this.headers = request.headers;
+    this.#request = request;
+    this.#response = response;
+  }
+
+  get address(): string {
+    return this.#request.socket.remoteAddress ?? '';
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      const made = (this.#controller = new AbortController());
+      const response = this.#response;
+      const gone = () => {
+        if (!response.writableFinished) made.abort(new FairleadError('deadline_exceeded', { detail: 'The caller hung up.' }));
+      };
+      if (response.closed) gone();
+      else response.once('close', gone);
+    }
+    return this.#controller.signal;
+  }
+}
 
 const isWhole = (body: RawAnswer['body']): body is string | Uint8Array => typeof body === 'string' || body instanceof Uint8Array;
 
 const send = async (response: ServerResponse, answer: RawAnswer, context: RequestContext, close: boolean): Promise<void> => {
   const { body, status } = answer;
-  const headers = { ...SECURITY_HEADERS, 'fairlead-request': context.id, ...answer.headers, ...(close && { connection: 'close' }) };
+  const inert = answer.headers['content-type'] === 'application/json' ? JSON_HEADERS : SECURITY_HEADERS;
+  const headers = { ...inert, 'fairlead-request': context.id, ...answer.headers, ...(close && { connection: 'close' }) };
   if (isWhole(body)) {
     response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
     response.end(body);
@@ -282,7 +298,7 @@ export const requestListener = (parts: ServerParts): RequestListener => {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
-    const context = contextOf(request, response, path);
+    const context = new Context(request, response, path);
     let result: RawAnswer;
     try {
       parts.check?.(context);

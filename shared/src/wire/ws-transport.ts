@@ -69,6 +69,19 @@ export const socketTransport = (socket: WebSocket, raw: Duplex, clock: Clock, in
     for (const tell of ends) tell(ended);
   });
 
+  // Everything that is sent in one turn of the event loop leaves in one write: most of what a busy session costs is system calls.
+  let corked = false;
+  const uncork = () => {
+    corked = false;
+    raw.uncork();
+  };
+  const cork = () => {
+    if (corked) return;
+    corked = true;
+    raw.cork();
+    setImmediate(uncork);
+  };
+
   const flushed = () => {
     if (!high || socket.bufferedAmount > LOW_WATER) return;
     high = false;
@@ -76,6 +89,7 @@ export const socketTransport = (socket: WebSocket, raw: Duplex, clock: Clock, in
   };
   const send = (data: string | Uint8Array, binary: boolean) => {
     if (closing || socket.readyState !== WebSocket.OPEN) return;
+    cork();
     if (socket.bufferedAmount > LOW_WATER) socket.send(data, { binary }, flushed);
     else socket.send(data, { binary });
     if (socket.bufferedAmount > HIGH_WATER) high = true;
