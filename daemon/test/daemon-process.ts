@@ -34,7 +34,8 @@ export const startDaemonProcess = async (home: string, crashAt?: string): Promis
       throw new Error(`The daemon did not start: ${said.join('')}`);
     }),
   ]);
-  const { url } = JSON.parse(line) as { url: string };
+  const { url } = JSON.parse(line) as { url?: string };
+  if (url === undefined) throw new Error(`The daemon did not start: ${line}`);
   const token = readFileSync(join(home, 'daemon', 'operator.token'), 'utf8').trim();
   const alive = (): boolean => child.exitCode === null && child.signalCode === null;
   return {
