@@ -5,7 +5,7 @@ import { bearerOf } from '@fairlead/shared/kit/http-server';
 import { hashSecret } from '@fairlead/shared/kit/secret';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Asker } from '../commands/command.ts';
-import type { Reads } from '../ledger/ledger.ts';
+import type { RightsReads } from './remembered-rights.ts';
 
 /** Who presented a credential. What is remote follows from the credential alone, never from a header. */
 export type Caller =
@@ -38,7 +38,7 @@ const instanceOf = (header: string | string[] | undefined): string | undefined =
 };
 
 export interface Credentials {
-  readonly read: Pick<Reads, 'credential'>;
+  readonly read: Pick<RightsReads, 'credential'>;
   /** Of the token in the home's file: whoever replaces the file and starts the daemon again has withdrawn the old one. */
   readonly operatorHash: string;
 }

@@ -9,6 +9,7 @@ import type { AnyHandler } from './asked.ts';
 import { authenticate } from './authentication.ts';
 import { addressOf, checkOwnership } from './ownership.ts';
 import { createRefusalLog } from './refusals.ts';
+import { rememberRights } from './remembered-rights.ts';
 import { askerFor } from './rights.ts';
 
 export interface PipelineParts {
@@ -41,8 +42,9 @@ const withKey = (asker: Asker, row: Operation, key: string | undefined): Asker =
  */
 export const createPipeline = ({ ledger, clock, operatorHash, handlers, draining }: PipelineParts): Handle => {
   const told = createRefusalLog(ledger, clock);
-  const rights = { read: ledger.read, clock };
-  const credentials = { read: ledger.read, operatorHash };
+  const read = rememberRights(ledger);
+  const rights = { read, clock };
+  const credentials = { read, operatorHash };
   return async (row, raw, context) => {
     if (draining()) throw new FairleadError('draining');
     const caller = authenticate(context.headers, credentials);

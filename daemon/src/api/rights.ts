@@ -3,14 +3,14 @@ import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Asker } from '../commands/command.ts';
 import type { GrantRecord } from '../core/records.ts';
-import type { Reads } from '../ledger/ledger.ts';
 import { checkGrant } from '../policy/grant.ts';
 import type { Caller } from './authentication.ts';
+import type { RightsReads } from './remembered-rights.ts';
 
 /** What the owner can do while the machine is halted, besides looking: whatever takes away, and resume. */
 const WHILE_HALTED: ReadonlySet<string> = new Set(['halt', 'resume', 'cancel_step', 'cancel_run', 'close_run', 'remove_instance', 'revoke_grant', 'reject_gate', 'discard_change']);
 
-type Rights = Pick<Reads, 'grantFor' | 'halted' | 'instance'>;
+type Rights = Pick<RightsReads, 'grantFor' | 'halted' | 'instance'>;
 
 /** A connector asks about itself, with the address in the path; everything else needs the headers of a request that it carries. */
 const connectorAsker = (row: Operation, caller: Extract<Caller, { kind: 'connector' }>, pathInstance: string | undefined, read: Rights, now: number): Asker & { readonly grant: GrantRecord } => {
