@@ -46,7 +46,8 @@ export const createMoves = (tables: Tables, append: Append, at: () => number, ne
       ...(to === 'queued' && { queue_order: nextQueueOrder(), resume_at: null, ...(event === 'retried' && { stop_requested_at: null, stop_why: null, reason: null, warnings: [] }) }),
       state: to,
       updated_at: at(),
-      ended_at: STEP_STATES[to].end ? at() : null,
+      // Left out where it stays as it is: a column that is set, even to what it was, makes SQLite write its indexes again.
+      ...(STEP_STATES[to].end ? { ended_at: at() } : from.ended_at !== null && { ended_at: null }),
     };
     const next = { ...from, ...facts };
     tables.steps.update(id, facts);

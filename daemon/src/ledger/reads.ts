@@ -107,10 +107,12 @@ const evidenceReads = (db: Database, tables: Tables) => {
 };
 
 const historyReads = (db: Database, tables: Tables) => {
-  // One statement for each way of asking, so that each can use its index.
+  // One statement for each way of asking, so that each can use its index; the plus keeps SQLite from walking the whole instance.
   const ofInstance = tables.events.select('where instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
-  const ofRun = tables.events.select('where run_id = @run_id and instance_id = @instance_id and instance_seq > @after order by run_seq limit @limit');
-  const ofStep = tables.events.select('where step_id = @step_id and instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
+  const ofRun = tables.events.select('where run_id = @run_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
+  const ofStep = tables.events.select(
+    'where run_id = (select run_id from steps where id = @step_id) and step_id = @step_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit',
+  );
   const head = db.prepare('select seq, hash from heads where chain = ?');
   const setting = db.prepare('select value from settings where name = ?').pluck();
   return {

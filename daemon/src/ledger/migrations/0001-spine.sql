@@ -266,8 +266,8 @@ create table events (
   instance_hash text not null,
   primary key (instance_id, instance_seq)
 ) strict, without rowid;
-create index events_by_run on events (run_id, run_seq) where run_id is not null;
-create index events_by_step on events (step_id, instance_seq) where step_id is not null;
+-- One index only, because every event pays for it: a step's lines are looked for among its run's.
+create index events_by_run on events (run_id, instance_seq) where run_id is not null;
 
 -- The heads of the chains: an instance's (whole), an instance's own (lines of no run), and each run's.
 create table heads (
