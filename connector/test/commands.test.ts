@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProgram } from '../src/cli/program.ts';
 import { runConnector } from '../src/connector.ts';
+import { daemonDouble } from './daemon-double.ts';
 import { askFor } from './relay-double.ts';
 import { stand, until, type Stand } from './stand.ts';
 
@@ -100,6 +101,21 @@ describe('share', () => {
     expect([exit, json()['revoked']]).toEqual([0, true]);
     await until(() => sets.at(-1)!.length === 0);
     await expect(ask()).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('finds a daemon that came back on another port', async () => {
+    await cli('share', '--instance', here.instance);
+    await here.run();
+    const { channel } = await here.session();
+    const ask = () => channel.request(askFor('get_instance', here.instance, { instance_id: here.instance }), { effect: 'read' });
+    await ask();
+    await here.daemon.stop();
+    await expect(ask()).rejects.toMatchObject({ code: 'daemon_not_running' });
+    const elsewhere = await daemonDouble();
+    await writeFile(join(here.folder, 'daemon', 'endpoint.json'), JSON.stringify({ url: elsewhere.url, pid: 1, started_at: '' }));
+    await ask();
+    expect(elsewhere.seen).toHaveLength(1);
+    await elsewhere.stop();
   });
 
   it('unshares without a daemon, and says what is left', async () => {
