@@ -29,6 +29,12 @@ const copied = async (from: string, to: string): Promise<boolean> => {
   }
 };
 
+/** Removes what a crash left of private indexes. */
+export const dropLeftIndexes = async (store: Store): Promise<void> => {
+  const names = await readdir(folderOf(store)).catch(() => []);
+  await Promise.all(names.filter((name) => name.startsWith('use-')).map((name) => rm(join(folderOf(store), name), { force: true })));
+};
+
 /** Runs `work` with the name of a private index that does not exist yet, and removes it afterwards. */
 export const withEmptyIndex = async <T>(store: Store, work: (index: string) => Promise<T>): Promise<T> => {
   await mkdir(folderOf(store), { recursive: true, mode: 0o700 });

@@ -115,7 +115,7 @@ const readExtended = (reader: Reader, section: Section): void => {
       section.renamed = true;
       section.path = checkPath(unquote(value), reader.at);
     }
-    if (/mode$/.test(what)) section.mode = value;
+    if (what.endsWith('mode')) section.mode = value;
     if (what === 'index') section.mode ??= / (\d{6})$/.exec(value)?.[1];
     if (section.mode === '160000') refuse(reader.at, 'a patch must not add or change submodules');
     reader.at++;

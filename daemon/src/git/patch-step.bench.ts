@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
+import { systemClock } from '@fairlead/shared/kit/clock';
 import { applyPatch } from './apply-patch.ts';
 import { makeCommit } from './commit.ts';
 import { readDifference } from './difference.ts';
@@ -31,7 +32,7 @@ const patchOf = (at: number): Buffer =>
   Buffer.from(`diff --git a/src/d7/f7.ts b/src/d7/f7.ts\n--- a/src/d7/f7.ts\n+++ b/src/d7/f7.ts\n@@ -1,2 +1,2 @@\n-export const value7 = 7;\n+export const value7 = ${1000 + at};\n // line two of 7\n`);
 
 const bare = (repo: Scratch, at: number): number => {
-  const started = performance.now();
+  const started = systemClock.monotonic();
   const place = join(repo.folder, `wt-${at}`);
   const file = join(repo.folder, 'one.patch');
   writeFileSync(file, patchOf(at));
@@ -39,7 +40,7 @@ const bare = (repo: Scratch, at: number): number => {
   repo.git('-C', place, 'apply', '--index', file);
   repo.git('-C', place, 'commit', '-q', '-m', 'change');
   repo.git('worktree', 'remove', '--force', place);
-  return performance.now() - started;
+  return systemClock.monotonic() - started;
 };
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
@@ -54,20 +55,20 @@ export const measurePatchStep = async ({ files = 5000, pairs = 15, under = exist
     const ours: number[] = [];
     const theirs: number[] = [];
     const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
-      const started = performance.now();
+      const started = systemClock.monotonic();
       const value = await work();
-      (parts[name] ??= []).push(performance.now() - started);
+      (parts[name] ??= []).push(systemClock.monotonic() - started);
       return value;
     };
     for (let at = 0; at < pairs; at++) {
       theirs.push(bare(repo, at));
-      const started = performance.now();
+      const started = systemClock.monotonic();
       const base = (await timed('sync', () => syncStore(store, facts, [MAIN]))).get(MAIN)!;
       await timed('policy', () => readPolicyFile(store, base));
       const tree = await timed('apply', () => applyPatch(store, base, patchOf(at)));
       await timed('difference', () => readDifference(store, base, tree, () => undefined));
       await timed('commit', () => makeCommit(store, { tree, parents: [base], title: 'change', trailers: [['Fairlead-Step', 'x']], at, keep: `${ATTEMPTS}att_${at}` }));
-      ours.push(performance.now() - started);
+      ours.push(systemClock.monotonic() - started);
     }
     const medians = Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, median(values)]));
     return { ours_ms: median(ours), bare_ms: median(theirs), ratio: median(ours.map((value, at) => value / theirs[at]!)), parts: medians };

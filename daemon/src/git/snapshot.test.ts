@@ -73,7 +73,7 @@ describe('a snapshot', () => {
     execFileSync('mkfifo', [at('a.txt')]);
     const device = process.getuid?.() === 0;
     if (device) execFileSync('mknod', [at('null'), 'c', '1', '3']);
-    else console.log('skipped: a device file can be made by root only');
+    else process.stderr.write('skipped: a device file can be made by root only\n');
     writeFileSync(at('sparse'), '');
     truncateSync(at('sparse'), 2 ** 40);
     mkdirSync(at('nested/.git'), { recursive: true });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { gitText, pipeGit, runGit } from './git.ts';
+import { dropLeftIndexes } from './index-file.ts';
 import { readTips, type ObjectFormat, type Repository } from './repository.ts';
 
 /**
@@ -68,7 +69,9 @@ export const openStore = async (folder: string): Promise<Store> => {
       // A store from a backup or an earlier release gets today's attributes.
       writeFile(join(folder, 'info', 'attributes'), ATTRIBUTES),
     ]);
-    return { folder, object_format: format === 'sha256' ? 'sha256' : 'sha1', known: new Set(tips.split('\n').filter(Boolean)) };
+    const store: Store = { folder, object_format: format === 'sha256' ? 'sha256' : 'sha1', known: new Set(tips.split('\n').filter(Boolean)) };
+    await dropLeftIndexes(store);
+    return store;
   } catch (cause) {
     throw new FairleadError('store_unwritable', { detail: 'The store of the instance cannot be opened', cause });
   }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { gitText, gitWords, runGit } from './git.ts';
@@ -76,13 +76,21 @@ const checkClean = async (lock: Pick<CheckoutLock, 'checkout' | 'config' | 'copy
 export const lockCheckout = async (checkout: Checkout, landing: Landing): Promise<CheckoutLock> => {
   const config = withoutFilters(await readSettings(checkout));
   const file = lockFile(checkout);
-  const handle = await open(file, 'wx').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EEXIST') throw new FairleadError('target_moved', { detail: 'Another git is at work in the work tree of the target', hint: 'Wait until it has ended; if none runs, remove index.lock from its git folder.' });
+  const copy = join(checkout.git_dir, `fairlead-index-${landing.token.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`);
+  // Written beside and linked into place, so that the lock of a crash always says whose it is.
+  const mine = `${copy}.mine`;
+  await writeFile(mine, lockText(landing)).catch((cause: unknown) => {
     throw new FairleadError('store_unwritable', { detail: 'The repository cannot be written', cause });
   });
-  await handle.writeFile(lockText(landing));
-  await handle.close();
-  const copy = join(checkout.git_dir, `fairlead-index-${landing.token.replaceAll(/[^A-Za-z0-9_-]/g, '_')}`);
+  try {
+    await link(mine, file);
+  } catch (error) {
+    const cause = error as NodeJS.ErrnoException;
+    if (cause.code === 'EEXIST') throw new FairleadError('target_moved', { detail: 'Another git is at work in the work tree of the target', hint: 'Wait until it has ended; if none runs, remove index.lock from its git folder.' });
+    throw new FairleadError('store_unwritable', { detail: 'The repository cannot be written', cause });
+  } finally {
+    await rm(mine, { force: true });
+  }
   const release = async (): Promise<void> => {
     await Promise.all([rm(copy, { force: true }), rm(`${copy}.lock`, { force: true })]);
     await rm(file, { force: true });

@@ -88,7 +88,9 @@ const PIPES_MS = 2_000;
 
 const whenClosed = async (child: ChildProcess): Promise<void> => {
   const streams = [child.stdout!, child.stderr!];
-  const closed = Promise.all(streams.map((stream) => (stream.closed || stream.destroyed ? undefined : new Promise((resolve) => stream.once('close', resolve)))));
+  const closed = Promise.all(
+    streams.map((stream) => (stream.closed || stream.destroyed ? Promise.resolve() : new Promise<void>((resolve) => stream.once('close', () => resolve())))),
+  );
   const timer = new AbortController();
   const late = systemClock.sleep(PIPES_MS, timer.signal).catch(() => undefined);
   await Promise.race([closed, late]);
@@ -99,7 +101,7 @@ const whenClosed = async (child: ChildProcess): Promise<void> => {
 /** TERM, then KILL after the grace, then a look whether all is gone. */
 const stopAll = async (ending: Ending): Promise<boolean> => {
   await ending.term();
-  if (await waitGone(ending.gone, LIMITS.stop_grace.value)) return true;
+  if (await waitGone(() => ending.gone(), LIMITS.stop_grace.value)) return true;
   return killAll(ending);
 };
 

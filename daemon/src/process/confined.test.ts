@@ -9,7 +9,7 @@ import { descendantsOf, endSurvivor, isAlive } from './process-table.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fairlead-confined-'));
 const confining: Confining = await detectConfinement({ folder: join(folder, 'own'), toolchain: [] });
-if (!confining.sandbox) console.log(`skipped: no sandbox here (${confining.reason}); ${confining.cure}`);
+if (!confining.sandbox) process.stderr.write(`skipped: no sandbox here (${confining.reason}); ${confining.cure}\n`);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let serial = 0;
@@ -141,7 +141,7 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
   });
 
   it('but lets node and git work', async () => {
-    const end = await run(sandbox, 'node -e "console.log(require(\'os\').userInfo().username)" && git init -q . && git -c user.name=a -c user.email=b commit -q --allow-empty -m x && git log --oneline && echo $HOME && touch $HOME/x /tmp/x');
+    const end = await run(sandbox, 'node -e "process.stderr.write(require(\'os\').userInfo().username)" && git init -q . && git -c user.name=a -c user.email=b commit -q --allow-empty -m x && git log --oneline && echo $HOME && touch $HOME/x /tmp/x');
     expect(end.exit_code, end.text).toBe(0);
     expect(end.text).toContain('fairlead');
   });

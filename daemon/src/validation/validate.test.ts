@@ -13,7 +13,7 @@ import { runValidations, type Check, type ValidationOrder } from './validate.ts'
 
 const own = mkdtempSync(join(tmpdir(), 'fairlead-validate-'));
 const confining = await detectConfinement({ folder: own, toolchain: [] });
-if (!confining.sandbox) console.log(`skipped: no sandbox here (${confining.reason}); ${confining.cure}`);
+if (!confining.sandbox) process.stderr.write(`skipped: no sandbox here (${confining.reason}); ${confining.cure}\n`);
 const kinds = [confining.unconfined, ...(confining.sandbox ? [confining.sandbox] : [])];
 
 let repo: Scratch;
