@@ -72,7 +72,7 @@ export interface CommandDeps {
   /** An instance as `get_instance` shows it to this caller. */
   showInstance(id: string, asker: Asker): Promise<Instance>;
   /** Looks whether a gate still holds what would be integrated; the answer is the gate that holds now (`delivery/gates`). */
-  renewGate(gate: GateRecord): Promise<GateRecord>;
+  readonly renewGate: (gate: GateRecord) => Promise<GateRecord>;
   /** The daemon's proof for a grant, signed with its operational key. */
   delegate(grant: GrantRecord, instance: InstanceRecord): z.output<typeof Delegation>;
 }

@@ -8,6 +8,9 @@ const REASON = {
   halt: { code: 'halted', message: 'The owner halted the machine.' },
 } as const;
 
+/** Open states in which nothing of a step runs. */
+const IDLE: ReadonlySet<StepState> = new Set(['queued', 'waiting_quota', 'needs_approval']);
+
 /** Puts away what a held step leaves: its gate goes out of date, its change is discarded. The evidence stays. */
 export const putAway = (tx: Tx, step: StepRecord, about: About): void => {
   const gate = step.gate_id === null ? undefined : tx.read.gate(step.gate_id);
@@ -26,16 +29,9 @@ export const stopStep = (tx: Tx, step: StepRecord, why: 'cancel' | 'halt', about
   if (STEP_STATES[step.state].end) {
     throw new FairleadError('transition_refused', { detail: `The step has ended as ${step.state}; there is nothing to cancel.`, more: { state: step.state } });
   }
-  switch (step.state) {
-    case 'queued':
-    case 'waiting_quota':
-      return tx.move.step(step.id, 'cancelled', { reason: REASON[why] }, about);
-    case 'needs_approval':
-      putAway(tx, step, about);
-      return tx.move.step(step.id, 'cancelled', { reason: REASON[why] }, about);
-    default:
-      return tx.requestStop(step.id, why, about);
-  }
+  if (!IDLE.has(step.state)) return tx.requestStop(step.id, why, about);
+  if (step.state === 'needs_approval') putAway(tx, step, about);
+  return tx.move.step(step.id, 'cancelled', { reason: REASON[why] }, about);
 };
 
 /** The states of steps that have not ended. */

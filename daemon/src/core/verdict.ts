@@ -39,25 +39,21 @@ const ended = (event: StepEvent, code: string, message: string, warnings: readon
 
 const listed = (items: readonly string[]): string => (items.length <= 3 ? items.join(', ') : `${items.slice(0, 3).join(', ')} and ${items.length - 3} more`);
 
+const FAILED = {
+  quota: 'The agent has reached its limit.',
+  refused: 'The executor refused the task.',
+  crashed: 'The executor failed.',
+  cancelled: 'The executor gave up without being asked to.',
+} as const satisfies Partial<Record<Outcome, string>>;
+
 /** What the executor's outcome alone decides; undefined when it finished. */
 const ofOutcome = ({ outcome, outcome_reason, resets_at }: VerdictFacts): Verdict | undefined => {
   const { code, message } = outcome_reason ?? { code: outcome, message: undefined };
-  switch (outcome) {
-    case 'finished':
-      return undefined;
-    case 'timed_out':
-      return ended('timed_out', 'timeout', message ?? 'The time limit passed, and everything stopped.');
-    case 'quota':
-      if (typeof resets_at === 'number') return ended('quota_reached', code, message ?? 'The agent has reached its limit, which resets at a known time.');
-      return ended('executor_failed', code, message ?? 'The agent has reached its limit, and does not say when it resets.');
-    case 'refused':
-      return ended('executor_failed', code, message ?? 'The executor refused the task.');
-    case 'crashed':
-      return ended('executor_failed', code, message ?? 'The executor failed.');
-    case 'cancelled':
-      // Nobody asked for it, so it is not a cancellation: `cancelled` means on request.
-      return ended('executor_failed', 'cancelled_unasked', message ?? 'The executor gave up without being asked to.');
-  }
+  if (outcome === 'finished') return undefined;
+  if (outcome === 'timed_out') return ended('timed_out', 'timeout', message ?? 'The time limit passed, and everything stopped.');
+  if (outcome === 'quota' && typeof resets_at === 'number') return ended('quota_reached', code, message ?? FAILED.quota);
+  // Nobody asked for a cancellation here, so it is none: `cancelled` means on request.
+  return ended('executor_failed', outcome === 'cancelled' ? 'cancelled_unasked' : code, message ?? FAILED[outcome]);
 };
 
 /** Warnings that do not fail a step. */

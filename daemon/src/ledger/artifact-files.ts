@@ -197,7 +197,7 @@ export const openArtifactFiles = async (folder: string): Promise<ArtifactFiles> 
     return createReadStream(place.path(sha256), { start: offset, end: end - 1 });
   };
   return {
-    path: place.path,
+    path: (sha256) => place.path(sha256),
     begin,
     stream,
     async store(bytes) {

@@ -46,7 +46,7 @@ export const createHeads = (db: Database): Heads => {
     },
     mark: () => log.length,
     undo(mark) {
-      for (const { chain, before } of log.splice(mark).reverse()) known.set(chain, before);
+      for (const { chain, before } of log.splice(mark).toReversed()) known.set(chain, before);
     },
     write() {
       for (const chain of new Set(log.map((set) => set.chain))) {

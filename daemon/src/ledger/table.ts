@@ -31,9 +31,9 @@ export const recordTable = <R extends object>(db: Database, name: string, key: k
     return `'${column}', ${quoted(column)}`;
   };
   // SQLite puts the whole record together as JSON, and one JSON.parse reads it: measured 2.5 times as fast as 30 columns one by one.
-  const record = `json_object(${all.map(member).join(', ')})`;
+  const whole = `json_object(${all.map(member).join(', ')})`;
   const decode = (text: unknown): R => JSON.parse(text as string) as R;
-  const byKey = db.prepare(`select ${record} from ${name} where ${quoted(key)} = ?`).pluck();
+  const byKey = db.prepare(`select ${whole} from ${name} where ${quoted(key)} = ?`).pluck();
   const add = db.prepare(`insert into ${name} (${list}) values (${all.map(() => '?').join(', ')})`);
   const updates = new Map<string, Statement>();
   const updateOf = (names: readonly string[]): Statement => {
@@ -59,7 +59,7 @@ export const recordTable = <R extends object>(db: Database, name: string, key: k
       updateOf(names).run([...names.map((column) => encode(set[column], columns[column])), value]);
     },
     select(where) {
-      const statement = db.prepare(`select ${record} from ${name} ${where}`).pluck();
+      const statement = db.prepare(`select ${whole} from ${name} ${where}`).pluck();
       return (parameters) => (parameters ? statement.all(parameters) : statement.all()).map(decode);
     },
   };

@@ -8,7 +8,7 @@ const matchesPattern = (pattern: string, path: string): boolean => compilePatter
 /** The same meaning as a regular expression: slow and unsafe, so only a test may. */
 const oracle = (pattern: string): RegExp => {
   const names = (pattern.endsWith('/') ? `${pattern}**` : pattern).split('/');
-  const name = (text: string) => [...text].map((c) => (c === '*' ? '[^/]*' : c === '?' ? '[^/]' : c.replace(/[.+^$()|\\{}[\]]/g, '\\$&'))).join('');
+  const name = (text: string) => Array.from(text, (c) => (c === '*' ? '[^/]*' : c === '?' ? '[^/]' : c.replace(/[.+^$()|\\{}[\]]/g, '\\$&'))).join('');
   let source = '';
   names.forEach((part, index) => {
     const last = index === names.length - 1;
