@@ -112,9 +112,19 @@ const startLocked = async (order: DaemonOrder, config: Config): Promise<Daemon> 
   const identity = await loadIdentity(home, clock);
   const ledger = openLedger({ file: home.ledger, clock });
   try {
-    const secrets = secretValues(config.settings.secrets, env);
+    const secrets = [...identity.secrets, ...secretValues(config.settings.secrets, env)];
     const working = await createWorkingParts({ home, settings: config.settings, secrets, ledger, clock, log });
-    const assembled: Assembled = { order, config, clock, log, ledger, identity, working, wakes: createWakes(ledger, clock.after), state: { draining: false } };
+    const assembled: Assembled = {
+      order,
+      config,
+      clock,
+      log,
+      ledger,
+      identity,
+      working,
+      wakes: createWakes(ledger, (ms, fn) => clock.after(ms, fn)),
+      state: { draining: false },
+    };
     await working.recover();
     const started = clock.now();
     const listening = await serveApi(assembled, started);

@@ -17,7 +17,9 @@ afterAll(() => daemon.remove());
 
 describe('who asks', () => {
   it('refuses a missing, a malformed and an unknown token in the same words', async () => {
-    const answers = await Promise.all(['', 'nonsense', `flo_${'x'.repeat(43)}`].map((token) => daemon.ask('GET', '/api/v1/status', { token })));
+    const answers = await Promise.all(
+      ['', 'nonsense', `flo_${'x'.repeat(43)}`].map((token) => daemon.ask('GET', '/api/v1/status', { token })),
+    );
     for (const { status, json, headers } of answers) {
       expect(status).toBe(401);
       expect({ ...json, request_id: '' }).toEqual({ ...answers[0]!.json, request_id: '' });
@@ -29,7 +31,9 @@ describe('who asks', () => {
     expect((await daemon.ask('GET', '/healthz', { headers: { origin: 'https://evil.example' } })).json['code']).toBe('origin_denied');
     const { hostname, port } = new URL(daemon.url);
     const { request } = await import('node:http');
-    const status = await new Promise((resolve) => request({ hostname, port, path: '/healthz', headers: { host: 'evil.example' } }, (response) => resolve(response.statusCode)).end());
+    const status = await new Promise((resolve) =>
+      request({ hostname, port, path: '/healthz', headers: { host: 'evil.example' } }, (response) => resolve(response.statusCode)).end(),
+    );
     expect(status).toBe(403);
   });
 
@@ -37,7 +41,14 @@ describe('who asks', () => {
     expect((await daemon.ask('GET', '/api/v1/nothing')).json['code']).toBe('not_found');
     const wrong = await daemon.ask('DELETE', '/api/v1/status');
     expect([wrong.json['code'], wrong.headers.get('allow')]).toEqual(['method_not_allowed', 'GET']);
-    for (const body of ['{', '{"a":1,"a":2}', '{"__proto__":1}', '{"n":9007199254740993}', `${'['.repeat(40)}${']'.repeat(40)}`, '"\\ud800"']) {
+    for (const body of [
+      '{',
+      '{"a":1,"a":2}',
+      '{"__proto__":1}',
+      '{"n":9007199254740993}',
+      `${'['.repeat(40)}${']'.repeat(40)}`,
+      '"\\ud800"',
+    ]) {
       const { status, json } = await daemon.ask('POST', `/api/v1/instances/${instance}/runs`, { body });
       expect([status, json['code']]).toEqual([400, 'malformed_json']);
     }
@@ -72,22 +83,41 @@ const foreignInput = (row: Operation): Record<string, unknown> => {
     connector_key: 'a'.repeat(43),
     relay_key: 'a'.repeat(43),
   };
-  return Object.fromEntries(Object.keys(row.input.shape).filter((name) => name in values).map((name) => [name, values[name]]));
+  return Object.fromEntries(
+    Object.keys(row.input.shape)
+      .filter((name) => name in values)
+      .map((name) => [name, values[name]]),
+  );
 };
 
 const REMOTE = operationsOf('daemon').filter((row) => row.remote);
 
 describe('what a connector may ask', () => {
-  it.each(REMOTE.filter((row) => row.name !== 'list_instances').map((row) => [row.name, row] as const))('%s refuses ids of another instance', async (_, row) => {
-    const everything = await daemon.share(instance, { operations: REMOTE.map(({ name }) => name), accept_relay_decisions: true });
-    const { method, path, body } = toHttp(row, foreignInput(row));
-    const { status, json } = await daemon.ask(method, `/api/v1${path}`, { token: everything.token, headers: { ...everything.headers, 'idempotency-key': key() }, ...(body !== undefined && { body }) });
-    expect([status, json['code']]).toEqual([403, 'instance_mismatch']);
-  });
+  it.each(REMOTE.filter((row) => row.name !== 'list_instances').map((row) => [row.name, row] as const))(
+    '%s refuses ids of another instance',
+    async (_, row) => {
+      const everything = await daemon.share(instance, { operations: REMOTE.map(({ name }) => name), accept_relay_decisions: true });
+      const { method, path, body } = toHttp(row, foreignInput(row));
+      const { status, json } = await daemon.ask(method, `/api/v1${path}`, {
+        token: everything.token,
+        headers: { ...everything.headers, 'idempotency-key': key() },
+        ...(body !== undefined && { body }),
+      });
+      expect([status, json['code']]).toEqual([403, 'instance_mismatch']);
+    },
+  );
 
-  it.each(operationsOf('daemon').filter((row) => !row.remote && row.surface === 'daemon').map((row) => [row.name, row] as const))('%s is local', async (_, row) => {
+  it.each(
+    operationsOf('daemon')
+      .filter((row) => !row.remote && row.surface === 'daemon')
+      .map((row) => [row.name, row] as const),
+  )('%s is local', async (_, row) => {
     const { method, path, body } = toHttp(row, foreignInput(row));
-    const { json } = await daemon.ask(method, `/api/v1${path}`, { token: shared.token, headers: { ...shared.headers, 'idempotency-key': key() }, ...(body !== undefined && { body }) });
+    const { json } = await daemon.ask(method, `/api/v1${path}`, {
+      token: shared.token,
+      headers: { ...shared.headers, 'idempotency-key': key() },
+      ...(body !== undefined && { body }),
+    });
     expect(json['code']).toBe('local_only');
   });
 
@@ -95,11 +125,16 @@ describe('what a connector may ask', () => {
     const run = await shared.client.call('start_run', { instance_id: instance }, { idempotencyKey: key() });
     const task = { base: foreignId('step'), executor: 'patch', patch: PATCH };
     expect(await codeOf(shared.client.call('submit_task', { run_id: run.id, task }, { idempotencyKey: key() }))).toBe('instance_mismatch');
-    expect(await codeOf(daemon.operator.call('submit_task', { run_id: run.id, task }, { idempotencyKey: key() }))).toBe('instance_mismatch');
+    expect(await codeOf(daemon.operator.call('submit_task', { run_id: run.id, task }, { idempotencyKey: key() }))).toBe(
+      'instance_mismatch',
+    );
   });
 
   it('shows no path of the machine', async () => {
-    const seen = JSON.stringify([await shared.client.call('list_instances', {}), await shared.client.call('get_instance', { instance_id: instance })]);
+    const seen = JSON.stringify([
+      await shared.client.call('list_instances', {}),
+      await shared.client.call('get_instance', { instance_id: instance }),
+    ]);
     expect(seen).not.toContain(daemon.root);
     expect(JSON.stringify(await daemon.operator.call('list_instances', {}))).toContain(daemon.root);
   });
@@ -107,13 +142,21 @@ describe('what a connector may ask', () => {
   it('needs who asks and for which instance', async () => {
     const { 'fairlead-principal': principal, 'fairlead-instance': addressed } = shared.headers as Record<string, string>;
     const path = `/api/v1/instances/${instance}`;
-    expect((await daemon.ask('GET', path, { token: shared.token, headers: { 'fairlead-principal': principal! } })).json).toMatchObject({ code: 'invalid_input', field: 'Fairlead-Instance' });
-    expect((await daemon.ask('GET', path, { token: shared.token, headers: { 'fairlead-instance': addressed! } })).json).toMatchObject({ code: 'invalid_input', field: 'Fairlead-Principal' });
+    expect((await daemon.ask('GET', path, { token: shared.token, headers: { 'fairlead-principal': principal! } })).json).toMatchObject({
+      code: 'invalid_input',
+      field: 'Fairlead-Instance',
+    });
+    expect((await daemon.ask('GET', path, { token: shared.token, headers: { 'fairlead-instance': addressed! } })).json).toMatchObject({
+      code: 'invalid_input',
+      field: 'Fairlead-Principal',
+    });
   });
 
   it('treats an instance that was never shared as one that does not exist', async () => {
     const other = await daemon.instance('other');
-    const asks = [other, FOREIGN_INSTANCE].map((id) => daemon.ask('GET', `/api/v1/instances/${id}`, { token: shared.token, headers: daemon.connectorHeaders(id) }));
+    const asks = [other, FOREIGN_INSTANCE].map((id) =>
+      daemon.ask('GET', `/api/v1/instances/${id}`, { token: shared.token, headers: daemon.connectorHeaders(id) }),
+    );
     const [known, unknown] = await Promise.all(asks);
     expect([known!.status, { ...known!.json, request_id: '' }]).toEqual([404, { ...unknown!.json, request_id: '' }]);
   });
@@ -135,8 +178,14 @@ describe('what a connector may ask', () => {
 describe('the operations table', () => {
   it('is what /openapi.json shows', async () => {
     const { json } = await daemon.ask('GET', '/api/v1/openapi.json', { token: '' });
-    const ids = Object.values(json['paths'] as Record<string, Record<string, { operationId: string }>>).flatMap((path) => Object.values(path).map((entry) => entry.operationId));
-    expect(ids.toSorted()).toEqual(operationsOf('daemon').map((row) => row.name).toSorted());
+    const ids = Object.values(json['paths'] as Record<string, Record<string, { operationId: string }>>).flatMap((path) =>
+      Object.values(path).map((entry) => entry.operationId),
+    );
+    expect(ids.toSorted()).toEqual(
+      operationsOf('daemon')
+        .map((row) => row.name)
+        .toSorted(),
+    );
     expect(json['openapi']).toBe('3.1.0');
   });
 

@@ -7,7 +7,7 @@ export interface Asked {
   readonly asker: Asker;
   readonly context: RequestContext;
   /** Checks the right to ask again, as every wake of a wait does. @throws what the first check would throw now */
-  recheck(): void;
+  readonly recheck: () => void;
 }
 
 export type Handler<N extends DaemonName> = (input: InputOf<N>, asked: Asked) => Promise<OutputOf<N> | RawAnswer> | OutputOf<N> | RawAnswer;

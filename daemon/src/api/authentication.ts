@@ -10,7 +10,12 @@ import type { RightsReads } from './remembered-rights.ts';
 /** Who presented a credential. What is remote follows from the credential alone, never from a header. */
 export type Caller =
   | { readonly kind: 'operator'; readonly asker: Asker }
-  | { readonly kind: 'connector'; readonly connector_key: string; readonly instance_id: string | undefined; readonly principal: Principal | undefined };
+  | {
+      readonly kind: 'connector';
+      readonly connector_key: string;
+      readonly instance_id: string | undefined;
+      readonly principal: Principal | undefined;
+    };
 
 const OPERATOR: Asker = { principal: { id: 'operator', name: 'operator' }, authority: 'local', remote: false };
 

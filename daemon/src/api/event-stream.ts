@@ -14,12 +14,16 @@ import type { Wakes } from './wakes.ts';
 type Input = InputOf<'list_events'>;
 
 /** Where to read on from: without a cursor from the beginning, because this is the history and not a wait. */
-const startOf = (ledger: Ledger, { instance_id, cursor }: Pick<Input, 'instance_id' | 'cursor'>): { after: number; resumed: 'resumed' | 'gap' } => {
+const startOf = (
+  ledger: Ledger,
+  { instance_id, cursor }: Pick<Input, 'instance_id' | 'cursor'>,
+): { after: number; resumed: 'resumed' | 'gap' } => {
   found(ledger.read.instance(instance_id));
   return cursor === undefined ? { after: 0, resumed: 'resumed' } : resumeAt(cursor, ledger.epoch, ledger.read.head(instance_id).seq);
 };
 
-const concerns = ({ run_id, step_id }: Input, event: EventRecord): boolean => (run_id === undefined || event.run_id === run_id) && (step_id === undefined || event.step_id === step_id);
+const concerns = ({ run_id, step_id }: Input, event: EventRecord): boolean =>
+  (run_id === undefined || event.run_id === run_id) && (step_id === undefined || event.step_id === step_id);
 
 const message = (type: string | undefined, data: unknown, id?: string): string =>
   `${id === undefined ? '' : `id: ${id}\n`}${type === undefined ? '' : `event: ${type}\n`}data: ${JSON.stringify(data)}\n\n`;
@@ -52,7 +56,12 @@ async function* follow(ledger: Ledger, wakes: Wakes, input: Input, { context, re
       }
       if (events.length > 0) continue;
       // Nothing is lost between the look above and this: both are in one turn of the event loop.
-      const why = await wakes.next({ instance_id: input.instance_id, ms: LIMITS.heartbeat.value, signal: context.signal, concerns: (event) => concerns(input, event) });
+      const why = await wakes.next({
+        instance_id: input.instance_id,
+        ms: LIMITS.heartbeat.value,
+        signal: context.signal,
+        concerns: (event) => concerns(input, event),
+      });
       if (why === 'gone') return;
       recheck();
       if (why === 'time') yield ': still here\n\n';
@@ -65,15 +74,24 @@ async function* follow(ledger: Ledger, wakes: Wakes, input: Input, { context, re
 }
 
 /** A page of the history as JSON, or all of it and what comes as server-sent events. */
-export const listEvents = (ledger: Ledger, wakes: Wakes): Handler<'list_events'> => (input, asked) => {
-  if (asked.context.headers.accept?.includes('text/event-stream')) {
-    found(ledger.read.instance(input.instance_id));
-    return new RawAnswer(follow(ledger, wakes, input, asked), { headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' } });
-  }
-  const { after, resumed } = startOf(ledger, input);
-  const rows = page(ledger, input, after, input.limit + 1);
-  const items = rows.slice(0, input.limit);
-  const more = rows.length > input.limit;
-  const seq = more ? items.at(-1)!.instance_seq : Math.max(after, ledger.read.head(input.instance_id).seq);
-  return { items: items.map((event) => eventView(event, ledger.epoch)), next_cursor: formatCursor({ epoch: ledger.epoch, seq }), resumed, more };
-};
+export const listEvents =
+  (ledger: Ledger, wakes: Wakes): Handler<'list_events'> =>
+  (input, asked) => {
+    if (asked.context.headers.accept?.includes('text/event-stream')) {
+      found(ledger.read.instance(input.instance_id));
+      return new RawAnswer(follow(ledger, wakes, input, asked), {
+        headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+      });
+    }
+    const { after, resumed } = startOf(ledger, input);
+    const rows = page(ledger, input, after, input.limit + 1);
+    const items = rows.slice(0, input.limit);
+    const more = rows.length > input.limit;
+    const seq = more ? items.at(-1)!.instance_seq : Math.max(after, ledger.read.head(input.instance_id).seq);
+    return {
+      items: items.map((event) => eventView(event, ledger.epoch)),
+      next_cursor: formatCursor({ epoch: ledger.epoch, seq }),
+      resumed,
+      more,
+    };
+  };

@@ -28,14 +28,20 @@ const wholeCharacters = (bytes: Buffer): Buffer => {
 /** Bytes as a field of JSON: as text where they are UTF-8 without NUL, else as base64. */
 export const jsonBytes = (all: Buffer, isEnd: boolean): { encoding: 'utf-8' | 'base64'; content: string; length: number } => {
   const part = isEnd ? all : wholeCharacters(all);
-  if (isUtf8(part) && !part.includes(0) && (part.length > 0 || all.length === 0)) return { encoding: 'utf-8', content: part.toString('utf8'), length: part.length };
+  if (isUtf8(part) && !part.includes(0) && (part.length > 0 || all.length === 0))
+    return { encoding: 'utf-8', content: part.toString('utf8'), length: part.length };
   return { encoding: 'base64', content: all.toString('base64'), length: all.length };
 };
 
 /** Whether the caller wants a page of the bytes as JSON, as planners over MCP do. */
 const wantsJson = ({ headers }: RequestContext): boolean => /^application\/json\s*(;|$)/i.test(headers.accept ?? '');
 
-const asBytes = async (artifacts: ArtifactFiles, artifact: ArtifactRecord, offset: number, length: number | undefined): Promise<RawAnswer> => {
+const asBytes = async (
+  artifacts: ArtifactFiles,
+  artifact: ArtifactRecord,
+  offset: number,
+  length: number | undefined,
+): Promise<RawAnswer> => {
   const size = Math.max(0, Math.min(length ?? Infinity, artifact.size - offset));
   const body = size === 0 ? new Uint8Array() : await artifacts.stream(artifact.sha256, { offset, length: size });
   return new RawAnswer(body, {
@@ -59,7 +65,14 @@ export const evidenceReads = ({ read, artifacts, live }: EvidenceParts): Handler
     const bytes = offset >= artifact.size ? Buffer.alloc(0) : await artifacts.read(artifact.sha256, { offset, length: wanted });
     const part = jsonBytes(bytes, offset + bytes.length >= artifact.size);
     const next = offset + part.length;
-    return { artifact_id, size: artifact.size, offset, encoding: part.encoding, content: part.content, next_offset: next < artifact.size ? next : null };
+    return {
+      artifact_id,
+      size: artifact.size,
+      offset,
+      encoding: part.encoding,
+      content: part.content,
+      next_offset: next < artifact.size ? next : null,
+    };
   },
   get_step_logs: async ({ step_id, offset, length }) => {
     const step = found(read.step(step_id));
@@ -69,7 +82,8 @@ export const evidenceReads = ({ read, artifacts, live }: EvidenceParts): Handler
     const output = read.artifacts({ step_id, attempt_id: attempt.id }).find((one) => one.kind === 'output');
     const stored = output && offset < output.size ? artifacts.read(output.sha256, { offset, length }) : Buffer.alloc(0);
     const bytes = await (growing ?? stored);
-    const isEnd = growing === undefined && (output !== undefined || attempt.ended_at !== null) && offset + bytes.length >= (output?.size ?? 0);
+    const isEnd =
+      growing === undefined && (output !== undefined || attempt.ended_at !== null) && offset + bytes.length >= (output?.size ?? 0);
     const part = isEnd ? bytes : wholeCharacters(bytes);
     return { attempt_id: attempt.id, text: part.toString('utf8').toWellFormed(), offset, next_offset: offset + part.length, ended: isEnd };
   },

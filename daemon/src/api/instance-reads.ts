@@ -51,7 +51,9 @@ const summary = (parts: InstanceParts, instance: InstanceRecord, asker: Asker): 
   label: instance.label,
   machine: parts.machine,
   default_branch: shortBranch(instance.target),
-  executors: executorsFor(parts, instance, asker).filter((one) => one.available).map((one) => one.id),
+  executors: executorsFor(parts, instance, asker)
+    .filter((one) => one.available)
+    .map((one) => one.id),
   online: true,
   last_seen_at: null,
   ...(!asker.remote && { path: instance.repository }),
@@ -60,7 +62,9 @@ const summary = (parts: InstanceParts, instance: InstanceRecord, asker: Asker): 
 /** What this caller may ask of an instance. */
 const operationsFor = (rows: readonly Operation[], { remote, grant }: Asker): string[] => {
   if (!remote) return rows.filter((row) => row.surface !== 'connector').map((row) => row.name);
-  return rows.filter((row) => row.remote && grant?.operations.includes(row.name) && (row.effect !== 'decide' || grant.accept_relay_decisions)).map((row) => row.name);
+  return rows
+    .filter((row) => row.remote && grant?.operations.includes(row.name) && (row.effect !== 'decide' || grant.accept_relay_decisions))
+    .map((row) => row.name);
 };
 
 const NO_FENCE = { allowed: [], forbidden: [], protected: [], files: 0, lines: 0 };
@@ -124,7 +128,11 @@ export const describeInstance = async (parts: InstanceParts, instance: InstanceR
 };
 
 /** The store and commit that a `revision` means. */
-const revisionOf = async (parts: InstanceParts, instance: InstanceRecord, revision: string): Promise<{ readonly store: Store; readonly commit: string }> => {
+const revisionOf = async (
+  parts: InstanceParts,
+  instance: InstanceRecord,
+  revision: string,
+): Promise<{ readonly store: Store; readonly commit: string }> => {
   if (revision === 'target') return parts.repositories.atTarget(instance);
   const change = found(parts.ledger.read.change(revision));
   if (change.instance_id !== instance.id) throw new FairleadError('instance_mismatch', { field: 'revision' });
@@ -145,7 +153,11 @@ export const instanceReads = (parts: InstanceParts): HandlersOf<Names> => {
     list_executors: ({ instance_id }, { asker }) => ({ items: executorsFor(parts, servedInstance(read, instance_id), asker) }),
     list_files: async ({ instance_id, revision, path, after }) => {
       const { store, commit } = await revisionOf(parts, servedInstance(read, instance_id), revision);
-      const { items, next_after } = await listFiles(store, commit, { path, ...(after !== undefined && { after }), limit: LIMITS.files_listed.value });
+      const { items, next_after } = await listFiles(store, commit, {
+        path,
+        ...(after !== undefined && { after }),
+        limit: LIMITS.files_listed.value,
+      });
       return { commit, items: [...items], next_after };
     },
     read_file: async ({ instance_id, revision, path, offset, length }) => {
@@ -165,7 +177,15 @@ export const instanceReads = (parts: InstanceParts): HandlersOf<Names> => {
       const grant = found(asker.grant);
       const { label, origin_digest } = instance;
       const { executors, default_branch, machine } = summary(parts, instance, asker);
-      return { grant: grantView(grant), delegation: parts.delegate(grant, instance), label, machine, default_branch, executors, origin_digest };
+      return {
+        grant: grantView(grant),
+        delegation: parts.delegate(grant, instance),
+        label,
+        machine,
+        default_branch,
+        executors,
+        origin_digest,
+      };
     },
   };
 };

@@ -20,10 +20,16 @@ describe('a patch over HTTP', () => {
     const { client, token, headers } = await daemon.share(instance);
     const run = await client.call('start_run', { instance_id: instance }, { idempotencyKey: key() });
     const [once, task] = [key(), { executor: 'patch', title: 'Add two', patch: PATCH }];
-    const [first, again] = await Promise.all([1, 2].map(() => client.call('submit_task', { run_id: run.id, task }, { idempotencyKey: once })));
+    const [first, again] = await Promise.all(
+      [1, 2].map(() => client.call('submit_task', { run_id: run.id, task }, { idempotencyKey: once })),
+    );
     expect(again!.id).toBe(first!.id);
-    expect(await codeOf(client.call('submit_task', { run_id: run.id, task: { ...task, title: 'Other' } }, { idempotencyKey: once }))).toBe('idempotency_conflict');
-    expect((await daemon.ask('POST', `/api/v1/runs/${run.id}/steps`, { token, headers, body: { task } })).json['code']).toBe('idempotency_key_required');
+    expect(await codeOf(client.call('submit_task', { run_id: run.id, task: { ...task, title: 'Other' } }, { idempotencyKey: once }))).toBe(
+      'idempotency_conflict',
+    );
+    expect((await daemon.ask('POST', `/api/v1/runs/${run.id}/steps`, { token, headers, body: { task } })).json['code']).toBe(
+      'idempotency_key_required',
+    );
     expect((await client.call('list_steps', { run_id: run.id })).items).toHaveLength(1);
     // The key is the planner's, not the token's: another principal with the same key asks for something else.
     const other = await daemon.share(instance, {}, { id: 'planner-2', name: 'Other' });
@@ -41,7 +47,9 @@ describe('a patch over HTTP', () => {
     expect(Buffer.concat(chunks).toString()).toContain('+two');
     const page = await daemon.operator.call('get_artifact_content', { artifact_id: patch!.id, offset: 5, length: 10 });
     expect(page).toMatchObject({ size: patch!.size, offset: 5, encoding: 'utf-8', next_offset: 15 });
-    const raw = await fetch(`${daemon.url}/api/v1/artifacts/${patch!.id}/content`, { headers: { authorization: `Bearer ${daemon.token}` } });
+    const raw = await fetch(`${daemon.url}/api/v1/artifacts/${patch!.id}/content`, {
+      headers: { authorization: `Bearer ${daemon.token}` },
+    });
     expect(raw.headers.get('content-disposition')).toContain('attachment');
     expect(raw.headers.get('content-security-policy')).toContain('sandbox');
     expect(raw.headers.get('content-type')).toBe('application/octet-stream');
@@ -51,11 +59,17 @@ describe('a patch over HTTP', () => {
     const { stepId } = await daemon.submitPatch(daemon.operator, instance);
     await daemon.settled(stepId);
     const { change_id } = await daemon.operator.call('get_step', { step_id: stepId });
-    const read = async (revision: string) => (await daemon.operator.call('read_file', { instance_id: instance, path: 'src/sum.txt', revision })).content;
+    const read = async (revision: string) =>
+      (await daemon.operator.call('read_file', { instance_id: instance, path: 'src/sum.txt', revision })).content;
     expect(await read('target')).toBe('one\n');
     expect(await read(change_id!)).toBe('one\ntwo\n');
-    expect((await daemon.operator.call('list_files', { instance_id: instance })).items.map((file) => file.path)).toEqual(['.fairlead/project.yaml', 'src/sum.txt']);
-    expect((await daemon.operator.call('search_files', { instance_id: instance, text: 'one' })).matches).toEqual([{ path: 'src/sum.txt', line: 1, text: 'one' }]);
+    expect((await daemon.operator.call('list_files', { instance_id: instance })).items.map((file) => file.path)).toEqual([
+      '.fairlead/project.yaml',
+      'src/sum.txt',
+    ]);
+    expect((await daemon.operator.call('search_files', { instance_id: instance, text: 'one' })).matches).toEqual([
+      { path: 'src/sum.txt', line: 1, text: 'one' },
+    ]);
   });
 });
 
@@ -134,7 +148,9 @@ describe('wait_step', () => {
     await daemon.settled(stepId);
     const { next_cursor } = await daemon.operator.call('wait_step', { step_id: stepId });
     const hangUp = new AbortController();
-    const waiting = codeOf(daemon.operator.call('wait_step', { step_id: stepId, cursor: next_cursor, timeout_ms: 20_000 }, { signal: hangUp.signal }));
+    const waiting = codeOf(
+      daemon.operator.call('wait_step', { step_id: stepId, cursor: next_cursor, timeout_ms: 20_000 }, { signal: hangUp.signal }),
+    );
     await new Promise((resolve) => setTimeout(resolve, 50));
     hangUp.abort();
     await waiting;
@@ -146,9 +162,10 @@ describe('lists', () => {
   it('are paged in order, without holes', async () => {
     const paged = await daemon.instance('paged');
     const ids: string[] = [];
-    for (let at = 0; at < 5; at++) ids.push((await daemon.operator.call('start_run', { instance_id: paged, title: `Run ${at}` }, { idempotencyKey: key() })).id);
+    for (let at = 0; at < 5; at++)
+      ids.push((await daemon.operator.call('start_run', { instance_id: paged, title: `Run ${at}` }, { idempotencyKey: key() })).id);
     const seen: string[] = [];
-    for (let page: string | undefined; ; ) {
+    for (let page: string | undefined; ;) {
       const list = await daemon.operator.call('list_runs', { instance_id: paged, limit: 2, ...(page !== undefined && { page }) });
       seen.push(...list.items.map((run) => run.id));
       if (list.next_page === null) break;
@@ -176,7 +193,11 @@ describe('halt', () => {
 const readStream = async (cursor: string | undefined, enough: (data: Record<string, unknown>[]) => boolean, lastEventId?: string) => {
   const stop = new AbortController();
   const response = await fetch(`${daemon.url}/api/v1/instances/${instance}/events${cursor === undefined ? '' : `?cursor=${cursor}`}`, {
-    headers: { authorization: `Bearer ${daemon.token}`, accept: 'text/event-stream', ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) },
+    headers: {
+      authorization: `Bearer ${daemon.token}`,
+      accept: 'text/event-stream',
+      ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
+    },
     signal: stop.signal,
   });
   expect(response.headers.get('content-type')).toContain('text/event-stream');
@@ -210,7 +231,9 @@ describe('the event stream', () => {
 
   it('ends with a problem when the right to listen ends', async () => {
     const { token, headers, grant } = await daemon.share(instance, { connector_key: generateKey().publicKey });
-    const response = await fetch(`${daemon.url}/api/v1/instances/${instance}/events`, { headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream', ...headers } });
+    const response = await fetch(`${daemon.url}/api/v1/instances/${instance}/events`, {
+      headers: { authorization: `Bearer ${token}`, accept: 'text/event-stream', ...headers },
+    });
     const blocks: string[] = [];
     const reading = (async () => {
       for await (const block of blocksOf(response.body as unknown as AsyncIterable<Uint8Array>)) blocks.push(block.type);

@@ -9,7 +9,12 @@ const SAME_PREFIX = `ins_${'a'.repeat(10)}${'b'.repeat(16)}`;
 
 describe('checkOwnership', () => {
   it('lets our own ids pass, at any depth', () => {
-    expect(() => checkOwnership({ instance_id: OURS, task: { base: newResourceId('step', OURS), goal: 'x' }, list: [newResourceId('run', OURS)] }, OURS)).not.toThrow();
+    expect(() =>
+      checkOwnership(
+        { instance_id: OURS, task: { base: newResourceId('step', OURS), goal: 'x' }, list: [newResourceId('run', OURS)] },
+        OURS,
+      ),
+    ).not.toThrow();
   });
 
   it.each([
@@ -19,7 +24,9 @@ describe('checkOwnership', () => {
     [{ instance_id: SAME_PREFIX }, 'instance_id'],
     [{ list: ['x', newResourceId('chg', FOREIGN)] }, 'list.1'],
   ])('refuses %j', (input, field) => {
-    expect(() => checkOwnership(input, OURS)).toThrow(expect.objectContaining({ code: 'instance_mismatch', context: expect.objectContaining({ field }) as unknown }));
+    expect(() => checkOwnership(input, OURS)).toThrow(
+      expect.objectContaining({ code: 'instance_mismatch', context: expect.objectContaining({ field }) as unknown }),
+    );
   });
 
   it('finds the address of a local request in its path', () => {

@@ -29,7 +29,8 @@ const foreignIn = (value: unknown, instanceId: string, prefix: string, path: str
  */
 export const checkOwnership = (input: Readonly<Record<string, unknown>>, instanceId: string): void => {
   const field = foreignIn(input, instanceId, prefixOf(instanceId), '');
-  if (field !== undefined) throw new FairleadError('instance_mismatch', { field, detail: `${field} belongs to another instance than the one addressed` });
+  if (field !== undefined)
+    throw new FairleadError('instance_mismatch', { field, detail: `${field} belongs to another instance than the one addressed` });
 };
 
 const firstParameter = new WeakMap<Operation, string | undefined>();

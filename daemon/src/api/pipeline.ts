@@ -51,7 +51,7 @@ export const createPipeline = ({ ledger, clock, operatorHash, handlers, draining
     try {
       const pathInstance = typeof raw['instance_id'] === 'string' ? raw['instance_id'] : undefined;
       const asker = askerFor(row, caller, pathInstance, rights);
-      const input = readInput(row, raw) as Record<string, unknown>;
+      const input: Record<string, unknown> = readInput(row, raw);
       // A remote request names its instance; a local one is about whatever its path is about.
       const address = asker.instance_id ?? localInstance(ledger, row, input);
       if (address !== undefined) checkOwnership(input, address);

@@ -8,17 +8,43 @@ import type { Caller } from './authentication.ts';
 import type { RightsReads } from './remembered-rights.ts';
 
 /** What the owner can do while the machine is halted, besides looking: whatever takes away, and resume. */
-const WHILE_HALTED: ReadonlySet<string> = new Set(['halt', 'resume', 'cancel_step', 'cancel_run', 'close_run', 'remove_instance', 'revoke_grant', 'reject_gate', 'discard_change']);
+const WHILE_HALTED: ReadonlySet<string> = new Set([
+  'halt',
+  'resume',
+  'cancel_step',
+  'cancel_run',
+  'close_run',
+  'remove_instance',
+  'revoke_grant',
+  'reject_gate',
+  'discard_change',
+]);
 
 type Rights = Pick<RightsReads, 'grantFor' | 'halted' | 'instance'>;
 
 /** A connector asks about itself, with the address in the path; everything else needs the headers of a request that it carries. */
-const connectorAsker = (row: Operation, caller: Extract<Caller, { kind: 'connector' }>, pathInstance: string | undefined, read: Rights, now: number): Asker & { readonly grant: GrantRecord } => {
+const connectorAsker = (
+  row: Operation,
+  caller: Extract<Caller, { kind: 'connector' }>,
+  pathInstance: string | undefined,
+  read: Rights,
+  now: number,
+): Asker & { readonly grant: GrantRecord } => {
   const self = row.surface === 'connector';
   const instance_id = caller.instance_id ?? (self ? pathInstance : undefined);
-  if (instance_id === undefined) throw new FairleadError('invalid_input', { field: 'Fairlead-Instance', rule: 'must name the addressed instance', detail: 'Fairlead-Instance is missing' });
+  if (instance_id === undefined)
+    throw new FairleadError('invalid_input', {
+      field: 'Fairlead-Instance',
+      rule: 'must name the addressed instance',
+      detail: 'Fairlead-Instance is missing',
+    });
   const principal = caller.principal ?? (self ? { id: 'connector', name: 'connector' } : undefined);
-  if (!principal) throw new FairleadError('invalid_input', { field: 'Fairlead-Principal', rule: 'must name who asks', detail: 'Fairlead-Principal is missing' });
+  if (!principal)
+    throw new FairleadError('invalid_input', {
+      field: 'Fairlead-Principal',
+      rule: 'must name who asks',
+      detail: 'Fairlead-Principal is missing',
+    });
   const grant = read.grantFor({ connector_key: caller.connector_key, instance_id });
   // An instance that was never shared with this connector is the same to it as one that does not exist.
   if (!grant) throw new FairleadError('not_found');
@@ -32,7 +58,12 @@ const connectorAsker = (row: Operation, caller: Extract<Caller, { kind: 'connect
  * Whether a caller may ask for an operation now, and as whom. Asked again at every wake of a wait.
  * @throws FairleadError `grant_denied`, `grant_expired`, `local_only`, `authority_required`, `halted`, `not_found`
  */
-export const askerFor = (row: Operation, caller: Caller, pathInstance: string | undefined, { read, clock }: { readonly read: Rights; readonly clock: Clock }): Asker => {
+export const askerFor = (
+  row: Operation,
+  caller: Caller,
+  pathInstance: string | undefined,
+  { read, clock }: { readonly read: Rights; readonly clock: Clock },
+): Asker => {
   if (caller.kind === 'operator') {
     if (row.surface === 'connector') throw new FairleadError('grant_denied', { detail: 'Only a connector asks for its own delegation' });
     if (row.effect !== 'read' && !WHILE_HALTED.has(row.name) && read.halted()) throw new FairleadError('halted');

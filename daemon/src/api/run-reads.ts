@@ -7,8 +7,18 @@ import { found } from './found.ts';
 import { afterOf, cutPage } from './paging.ts';
 
 type Names =
-  | 'list_runs' | 'get_run' | 'list_steps' | 'get_step' | 'get_step_result' | 'list_attempts' | 'list_validations'
-  | 'get_change' | 'list_artifacts' | 'get_artifact' | 'list_gates' | 'get_gate';
+  | 'list_runs'
+  | 'get_run'
+  | 'list_steps'
+  | 'get_step'
+  | 'get_step_result'
+  | 'list_attempts'
+  | 'list_validations'
+  | 'get_change'
+  | 'list_artifacts'
+  | 'get_artifact'
+  | 'list_gates'
+  | 'get_gate';
 
 /** Reads of runs and of all that hangs on them: rows of the ledger as resources. */
 export const runReads = (read: Reads): HandlersOf<Names> => ({

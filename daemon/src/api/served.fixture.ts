@@ -12,7 +12,11 @@ import { startDaemon, type Daemon } from '../daemon.ts';
 
 /** The `execFileSync` in this fixture plays the owner at their own keyboard; the daemon under test has its own git. */
 const git = (cwd: string, ...args: string[]): string =>
-  execFileSync('git', ['-c', 'user.name=Ann', '-c', 'user.email=ann@example', '-c', 'init.defaultBranch=main', ...args], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  execFileSync('git', ['-c', 'user.name=Ann', '-c', 'user.email=ann@example', '-c', 'init.defaultBranch=main', ...args], {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  }).trim();
 
 /** A patch that adds a line to `src/sum.txt` of a fresh repository. */
 export const PATCH = 'diff --git a/src/sum.txt b/src/sum.txt\n--- a/src/sum.txt\n+++ b/src/sum.txt\n@@ -1 +1,2 @@\n one\n+two\n';
@@ -92,7 +96,8 @@ export class ServedDaemon {
 
   /** Registers a fresh repository and answers the instance's id. */
   async instance(name: string, policy?: string): Promise<string> {
-    return (await this.operator.call('add_instance', { path: this.repository(name, policy), unconfined: true }, { idempotencyKey: key() })).id;
+    return (await this.operator.call('add_instance', { path: this.repository(name, policy), unconfined: true }, { idempotencyKey: key() }))
+      .id;
   }
 
   /** Shares an instance with a connector that has a key of its own, and answers a client that asks as that connector. */
@@ -113,7 +118,11 @@ export class ServedDaemon {
   async ask(method: string, path: string, { token = this.token, headers = {}, body }: Asking = {}): Promise<Answer> {
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { ...(token !== '' && { authorization: `Bearer ${token}` }), ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        ...(token !== '' && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     return { status: response.status, headers: response.headers, json: (await response.json()) as Record<string, unknown> };
@@ -122,14 +131,22 @@ export class ServedDaemon {
   /** Starts a run and submits a patch in it; answers both ids. */
   async submitPatch(client: Client, instanceId: string, task: Record<string, unknown> = {}): Promise<{ runId: string; stepId: string }> {
     const run = await client.call('start_run', { instance_id: instanceId }, { idempotencyKey: key() });
-    const step = await client.call('submit_task', { run_id: run.id, task: { executor: 'patch', title: 'Add two', patch: PATCH, ...task } }, { idempotencyKey: key() });
+    const step = await client.call(
+      'submit_task',
+      { run_id: run.id, task: { executor: 'patch', title: 'Add two', patch: PATCH, ...task } },
+      { idempotencyKey: key() },
+    );
     return { runId: run.id, stepId: step.id };
   }
 
   /** Waits for a step to end or to need a person. */
   async settled(stepId: string): Promise<string> {
-    for (let cursor: string | undefined; ; ) {
-      const waited = await this.operator.call('wait_step', { step_id: stepId, timeout_ms: 10_000, ...(cursor !== undefined && { cursor }) });
+    for (let cursor: string | undefined; ;) {
+      const waited = await this.operator.call('wait_step', {
+        step_id: stepId,
+        timeout_ms: 10_000,
+        ...(cursor !== undefined && { cursor }),
+      });
       if (!waited.wait_again) return waited.step.state;
       cursor = waited.next_cursor;
     }

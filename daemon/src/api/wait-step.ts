@@ -14,9 +14,29 @@ import type { Wakes } from './wakes.ts';
 
 /** What a caller that follows a step is woken for: changes of state, not the activity between them. */
 const FOLLOWED: ReadonlySet<EventType> = new Set<EventType>([
-  'step.queued', 'step.prepared', 'step.started', 'step.executed', 'step.collected', 'step.stop_requested', 'step.ended', 'step.held', 'step.approved', 'step.requeued',
-  'change.recorded', 'change.integrating', 'change.integrated', 'change.returned', 'change.conflicted', 'change.failed_validation', 'change.discarded',
-  'validation.recorded', 'gate.opened', 'gate.approved', 'gate.rejected', 'gate.outdated', 'gate.expired',
+  'step.queued',
+  'step.prepared',
+  'step.started',
+  'step.executed',
+  'step.collected',
+  'step.stop_requested',
+  'step.ended',
+  'step.held',
+  'step.approved',
+  'step.requeued',
+  'change.recorded',
+  'change.integrating',
+  'change.integrated',
+  'change.returned',
+  'change.conflicted',
+  'change.failed_validation',
+  'change.discarded',
+  'validation.recorded',
+  'gate.opened',
+  'gate.approved',
+  'gate.rejected',
+  'gate.outdated',
+  'gate.expired',
 ]);
 
 type Waited = OutputOf<'wait_step'>;
@@ -65,9 +85,15 @@ export const waitStep = (ledger: Ledger, wakes: Wakes, clock: Clock): Handler<'w
       const step = found(read.step(step_id));
       const news = newsAfter(step, after);
       const left = until - clock.monotonic();
-      const isDue = news.events.length > 0 || STEP_STATES[step.state].end || resumed === 'gap' || (isNewcomer && step.state === 'needs_approval');
+      const isDue =
+        news.events.length > 0 || STEP_STATES[step.state].end || resumed === 'gap' || (isNewcomer && step.state === 'needs_approval');
       if (isDue || left <= 0) return answer(step, news, resumed);
-      const why = await wakes.next({ instance_id: step.instance_id, ms: left, signal: context.signal, concerns: (event) => event.step_id === step_id && FOLLOWED.has(event.type) });
+      const why = await wakes.next({
+        instance_id: step.instance_id,
+        ms: left,
+        signal: context.signal,
+        concerns: (event) => event.step_id === step_id && FOLLOWED.has(event.type),
+      });
       if (why === 'gone') context.signal.throwIfAborted();
       recheck();
     }

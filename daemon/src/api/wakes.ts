@@ -8,7 +8,12 @@ export interface Wakes {
   /**
    * Resolves at the next commit that concerns the waiter, or touches its rights; when the time is over; or when the caller hangs up.
    */
-  next(of: { readonly instance_id: string; readonly ms: number; readonly signal: AbortSignal; readonly concerns: (event: EventRecord) => boolean }): Promise<'event' | 'time' | 'gone'>;
+  next(of: {
+    readonly instance_id: string;
+    readonly ms: number;
+    readonly signal: AbortSignal;
+    readonly concerns: (event: EventRecord) => boolean;
+  }): Promise<'event' | 'time' | 'gone'>;
   /** Wakes everybody, as at a shutdown. */
   wakeAll(): void;
 }
@@ -27,7 +32,7 @@ export const createWakes = (ledger: Pick<Ledger, 'onCommit'>, after: (ms: number
       if (list) list.push(event);
       else byInstance.set(event.instance_id, [event]);
     }
-    for (const [instanceId, list] of byInstance) for (const hear of [...(listeners.get(instanceId) ?? [])]) hear(list);
+    for (const [instanceId, list] of byInstance) for (const hear of listeners.get(instanceId) ?? []) hear(list);
   });
   const listen: Wakes['listen'] = (instanceId, hear) => {
     const set = listeners.get(instanceId) ?? new Set();
@@ -59,7 +64,7 @@ export const createWakes = (ledger: Pick<Ledger, 'onCommit'>, after: (ms: number
         else signal.addEventListener('abort', gone, { once: true });
       }),
     wakeAll: () => {
-      for (const wake of [...everybody]) wake();
+      for (const wake of everybody) wake();
     },
   };
 };

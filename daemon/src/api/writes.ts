@@ -2,9 +2,22 @@ import type { Command } from '../commands/command.ts';
 import type { HandlersOf } from './asked.ts';
 
 export type WriteName =
-  | 'start_run' | 'cancel_run' | 'close_run' | 'submit_task' | 'retry_step' | 'cancel_step'
-  | 'approve_gate' | 'reject_gate' | 'integrate_change' | 'discard_change'
-  | 'add_instance' | 'remove_instance' | 'create_grant' | 'revoke_grant' | 'halt' | 'resume';
+  | 'start_run'
+  | 'cancel_run'
+  | 'close_run'
+  | 'submit_task'
+  | 'retry_step'
+  | 'cancel_step'
+  | 'approve_gate'
+  | 'reject_gate'
+  | 'integrate_change'
+  | 'discard_change'
+  | 'add_instance'
+  | 'remove_instance'
+  | 'create_grant'
+  | 'revoke_grant'
+  | 'halt'
+  | 'resume';
 
 /** Every operation that changes something, as commands and delivery perform it. */
 export type Commands = { readonly [N in WriteName]: Command<N> };

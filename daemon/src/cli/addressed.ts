@@ -12,7 +12,8 @@ const real = (path: string): string => {
   }
 };
 
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
 
 /** The instances that a word may mean: an id or its beginning, a label, or a path in its repository. */
 const meant = (word: string, all: readonly InstanceSummary[]): InstanceSummary[] => {
@@ -35,8 +36,10 @@ export const addressedInstance = async (context: CliContext, word: string | unde
   const found = fitting.length === 0 && word === undefined ? items : fitting;
   if (found.length === 1) return found[0]!;
   const available = items.map((one) => `${one.label} (${one.id})`);
-  if (items.length === 0) throw new FairleadError('not_found', { detail: 'No repository is registered', hint: 'Register one: fairlead add PATH' });
-  if (found.length === 0) throw new FairleadError('not_found', { detail: `No instance is called ${word}`, hint: `There are: ${available.join(', ')}` });
+  if (items.length === 0)
+    throw new FairleadError('not_found', { detail: 'No repository is registered', hint: 'Register one: fairlead add PATH' });
+  if (found.length === 0)
+    throw new FairleadError('not_found', { detail: `No instance is called ${word}`, hint: `There are: ${available.join(', ')}` });
   throw new FairleadError('invalid_input', {
     field: 'instance',
     rule: 'must mean one instance',

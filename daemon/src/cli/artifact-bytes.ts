@@ -7,4 +7,5 @@ export const openArtifact = async (context: CliContext, id: string): Promise<Asy
   (await context.client()).stream('get_artifact_content', { artifact_id: id });
 
 /** A whole artifact in memory, for those that are shown. @throws FairleadError `payload_too_large` */
-export const readArtifact = async (context: CliContext, id: string): Promise<Buffer> => readAll(await openArtifact(context, id), LIMITS.output_captured.value);
+export const readArtifact = async (context: CliContext, id: string): Promise<Buffer> =>
+  readAll(await openArtifact(context, id), LIMITS.output_captured.value);

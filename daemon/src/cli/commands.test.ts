@@ -20,9 +20,15 @@ interface Ended {
   readonly err: string;
 }
 
-const run = (args: readonly string[], { input = '', cwd = repo, at = home }: { input?: string; cwd?: string; at?: string } = {}): Promise<Ended> =>
+const run = (
+  args: readonly string[],
+  { input = '', cwd = repo, at = home }: { input?: string; cwd?: string; at?: string } = {},
+): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { PATH: process.env['PATH'], FAIRLEAD_HOME: at, FAIRLEAD_LOG: 'silent' } });
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd,
+      env: { PATH: process.env['PATH'], FAIRLEAD_HOME: at, FAIRLEAD_LOG: 'silent' },
+    });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => void (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => void (err += chunk.toString()));
@@ -37,9 +43,14 @@ const json = async (...args: string[]): Promise<Record<string, unknown>> => {
 };
 
 /** Starts a daemon and answers the one line it prints. */
-const serve = (at = home, ...more: string[]): Promise<{ child: ChildProcess; ready: Record<string, unknown>; ended: Promise<number | null> }> =>
+const serve = (
+  at = home,
+  ...more: string[]
+): Promise<{ child: ChildProcess; ready: Record<string, unknown>; ended: Promise<number | null> }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [BIN, 'serve', '--port', '0', '--json', ...more], { env: { PATH: process.env['PATH'], FAIRLEAD_HOME: at, FAIRLEAD_LOG: 'silent' } });
+    const child = spawn(process.execPath, [BIN, 'serve', '--port', '0', '--json', ...more], {
+      env: { PATH: process.env['PATH'], FAIRLEAD_HOME: at, FAIRLEAD_LOG: 'silent' },
+    });
     started.push(child);
     const ended = new Promise<number | null>((settle) => child.on('close', settle));
     let text = '';
@@ -49,7 +60,8 @@ const serve = (at = home, ...more: string[]): Promise<{ child: ChildProcess; rea
     });
   });
 
-const git = (...args: string[]): string => execFileSync('git', ['-c', 'user.name=Ann', '-c', 'user.email=ann@example', ...args], { cwd: repo, encoding: 'utf8' }).trim();
+const git = (...args: string[]): string =>
+  execFileSync('git', ['-c', 'user.name=Ann', '-c', 'user.email=ann@example', ...args], { cwd: repo, encoding: 'utf8' }).trim();
 const patch = 'diff --git a/src/sum.txt b/src/sum.txt\n--- a/src/sum.txt\n+++ b/src/sum.txt\n@@ -1 +1,2 @@\n one\n+two\n';
 const write = (name: string, text: string): string => {
   writeFileSync(join(root, name), text);
@@ -86,7 +98,11 @@ describe('fairlead', () => {
     expect(added).toMatchObject({ exit: 0, label: 'my répo' });
     expect((await run(['list'])).out).toContain(repo);
     const done = await json('submit', '--patch', write('add-two.diff', patch), '--wait');
-    expect(done).toMatchObject({ exit: 0, step: { state: 'completed_with_warnings', title: 'add-two' }, change: { files: [{ path: 'src/sum.txt', added: 1 }] } });
+    expect(done).toMatchObject({
+      exit: 0,
+      step: { state: 'completed_with_warnings', title: 'add-two' },
+      change: { files: [{ path: 'src/sum.txt', added: 1 }] },
+    });
     const { id } = done['change'] as { id: string };
     const diff = await run(['change', 'diff', id, '--raw']);
     expect(diff.out).toContain('+two');
@@ -102,14 +118,20 @@ describe('fairlead', () => {
     const gate = held['gate'] as { id: string; digest: string };
     expect((await run(['gate', 'list'])).out).toContain(gate.id);
     expect(await json('gate', 'approve', gate.id)).toMatchObject({ exit: 1, field: '--digest' });
-    expect(await json('gate', 'approve', gate.id, '--digest', `sha256:${'0'.repeat(64)}`)).toMatchObject({ exit: 4, code: 'digest_mismatch' });
-    expect(await json('gate', 'approve', gate.id, '--digest', gate.digest, '--integrate')).toMatchObject({ exit: 0, change: { state: 'integrated' } });
+    expect(await json('gate', 'approve', gate.id, '--digest', `sha256:${'0'.repeat(64)}`)).toMatchObject({
+      exit: 4,
+      code: 'digest_mismatch',
+    });
+    expect(await json('gate', 'approve', gate.id, '--digest', gate.digest, '--integrate')).toMatchObject({
+      exit: 0,
+      change: { state: 'integrated' },
+    });
     const step = held['step'] as { id: string };
     expect((await run(['step', 'wait', step.id])).exit).toBe(0);
     expect((await run(['step', 'result', step.id])).out).toContain('integrated');
   });
 
-  it('answers a step\'s failure with the exit code of its state', async () => {
+  it("answers a step's failure with the exit code of its state", async () => {
     const stale = 'diff --git a/src/sum.txt b/src/sum.txt\n--- a/src/sum.txt\n+++ b/src/sum.txt\n@@ -1 +1 @@\n-never there\n+x\n';
     const failed = await run(['submit', '--patch', write('stale.diff', stale), '--wait']);
     expect(failed.exit).toBe(5);
@@ -146,7 +168,9 @@ describe('fairlead', () => {
   it('has a doctor that explains and does not block a sound machine', async () => {
     const { checks, ok } = (await json('doctor')) as { checks: { about: string; state: string; cure: string | null }[]; ok: boolean };
     expect(ok).toBe(true);
-    expect(checks.map((one) => one.about)).toEqual(expect.arrayContaining(['node', 'git', 'sandbox', 'home', 'secrets', 'config', 'daemon']));
+    expect(checks.map((one) => one.about)).toEqual(
+      expect.arrayContaining(['node', 'git', 'sandbox', 'home', 'secrets', 'config', 'daemon']),
+    );
     expect(checks.every((one) => one.state === 'ok' || one.cure)).toBe(true);
   });
 });
@@ -174,6 +198,24 @@ describe('what goes wrong', () => {
     expect([doctor.exit, doctor.out]).toEqual([5, expect.stringContaining(`chmod 600 ${token}`)]);
     chmodSync(token, 0o600);
     expect((await run(['status'])).exit).toBe(0);
+  });
+
+  it('a machine without git, and a port that is taken, as the doctor sees them', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const { port } = taken.address() as { port: number };
+    const bare = await new Promise<string>((resolve) => {
+      const child = spawn(process.execPath, [BIN, 'doctor', '--json'], {
+        env: { PATH: '/nonexistent', FAIRLEAD_HOME: join(root, 'bare'), FAIRLEAD_PORT: String(port) },
+      });
+      let out = '';
+      child.stdout.on('data', (chunk: Buffer) => void (out += chunk.toString()));
+      child.on('close', () => resolve(out));
+    });
+    taken.close();
+    const { ok, checks } = JSON.parse(bare) as { ok: boolean; checks: { about: string; state: string }[] };
+    const stateOf = (about: string) => checks.find((one) => one.about === about)?.state;
+    expect([ok, stateOf('git'), stateOf('port'), stateOf('daemon')]).toEqual([false, 'blocked', 'blocked', 'warning']);
   });
 
   it('no daemon, bad settings, unknown ids and unusable repositories', async () => {

@@ -8,5 +8,8 @@ import { addressOf } from './endpoint.ts';
 export const newKey = (): string => `cli-${randomBytes(16).toString('base64url')}`;
 
 /** The typed client of a daemon. @throws FairleadError as `addressOf` does */
-export const connect = async (home: DaemonHome, named: { readonly url: string | undefined; readonly token: string | undefined }): Promise<Client> =>
+export const connect = async (
+  home: DaemonHome,
+  named: { readonly url: string | undefined; readonly token: string | undefined },
+): Promise<Client> =>
   createClient({ ...(await addressOf(home, named)), prefix: '/api/v1', transport: nodeTransport({ unreachable: 'daemon_not_running' }) });

@@ -20,9 +20,13 @@ export interface CliContext {
   readonly out: Output;
   readonly options: GlobalOptions;
   /** The typed client of the daemon that flags, environment or home name. @throws FairleadError `daemon_not_running`, `secret_exposed` */
-  client(): Promise<Client>;
+  readonly client: () => Promise<Client>;
   /** Asks the daemon for one operation. A write gets a new idempotency key unless one is given. */
-  ask<N extends OperationName>(name: N, input: CallOf<N>, options?: { readonly key?: string; readonly signal?: AbortSignal }): Promise<OutputOf<N>>;
+  readonly ask: <N extends OperationName>(
+    name: N,
+    input: CallOf<N>,
+    options?: { readonly key?: string; readonly signal?: AbortSignal },
+  ) => Promise<OutputOf<N>>;
 }
 
 export interface Streams {
@@ -53,7 +57,12 @@ export const createContext = (options: GlobalOptions, streams: Streams): CliCont
 export type Action<O> = (context: CliContext, args: readonly (string | undefined)[], options: O) => Promise<void>;
 
 /** Adds a command to the program; its action is given a context made from the global options. */
-export const addCommand = <O extends object>(parent: Command, streams: Streams, about: { readonly use: string; readonly text: string }, action: Action<O>): Command =>
+export const addCommand = <O extends object>(
+  parent: Command,
+  streams: Streams,
+  about: { readonly use: string; readonly text: string },
+  action: Action<O>,
+): Command =>
   parent
     .command(about.use)
     .description(about.text)

@@ -11,7 +11,10 @@ describe('blocksOf', () => {
     for (let cut = 1; cut < text.length; cut++) {
       const blocks: unknown[] = [];
       for await (const block of blocksOf(chunks(text.subarray(0, cut), text.subarray(cut)))) blocks.push(block);
-      expect(blocks).toEqual([{ type: 'begin', data: '{"a":"ü"}' }, { type: 'message', data: '{"b":1}' }]);
+      expect(blocks).toEqual([
+        { type: 'begin', data: '{"a":"ü"}' },
+        { type: 'message', data: '{"b":1}' },
+      ]);
     }
   });
 });

@@ -21,7 +21,8 @@ export async function* blocksOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerato
     for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
       const lines = rest.slice(0, end).split('\n');
       rest = rest.slice(end + 2);
-      const valuesOf = (name: string) => lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).replace(/^ /, ''));
+      const valuesOf = (name: string) =>
+        lines.filter((line) => line.startsWith(`${name}:`)).map((line) => line.slice(name.length + 1).replace(/^ /, ''));
       const data = valuesOf('data').join('\n');
       if (data !== '') yield { type: valuesOf('event')[0] ?? 'message', data };
     }
@@ -29,18 +30,26 @@ export async function* blocksOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerato
 }
 
 /** The events of an instance as they come. After a broken line it goes on from the last one, and says so. */
-export async function* eventsOf(context: CliContext, input: { instance_id: string; run_id?: string; step_id?: string; cursor?: string }): AsyncGenerator<Message> {
+export async function* eventsOf(
+  context: CliContext,
+  input: { instance_id: string; run_id?: string; step_id?: string; cursor?: string },
+): AsyncGenerator<Message> {
   let { cursor } = input;
   const backoff = createBackoff({ base: LIMITS.reconnect_base.value, cap: 5_000 });
   for (;;) {
     try {
       const client = await context.client();
-      const bytes = await client.stream('list_events', { ...input, ...(cursor !== undefined && { cursor }) }, { accept: 'text/event-stream' });
+      const bytes = await client.stream(
+        'list_events',
+        { ...input, ...(cursor !== undefined && { cursor }) },
+        { accept: 'text/event-stream' },
+      );
       for await (const { type, data } of blocksOf(bytes)) {
         if (type === 'problem') throw FairleadError.fromProblem(Problem.parse(JSON.parse(data)));
         if (type === 'begin') {
           backoff.reset();
-          if ((JSON.parse(data) as { resumed?: string }).resumed === 'gap') yield { kind: 'note', text: 'There is a gap: the history is not the one the cursor came from.' };
+          if ((JSON.parse(data) as { resumed?: string }).resumed === 'gap')
+            yield { kind: 'note', text: 'There is a gap: the history is not the one the cursor came from.' };
         } else {
           const event = JSON.parse(data) as Event;
           cursor = event.cursor;

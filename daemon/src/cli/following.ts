@@ -30,7 +30,11 @@ export const followStep = async (context: CliContext, stepId: string, limit: num
   for (;;) {
     const left = until - systemClock.monotonic();
     try {
-      const answer = await context.ask('wait_step', { step_id: stepId, ...(cursor !== undefined && { cursor }), timeout_ms: Math.max(0, Math.min(25_000, left)) | 0 });
+      const answer = await context.ask('wait_step', {
+        step_id: stepId,
+        ...(cursor !== undefined && { cursor }),
+        timeout_ms: Math.max(0, Math.min(25_000, left)) | 0,
+      });
       awaySince = undefined;
       cursor = answer.next_cursor;
       for (const event of answer.events) {

@@ -3,12 +3,27 @@ import { bytes, columns, duration, fields } from './layout.ts';
 
 describe('layout', () => {
   it('aligns columns and makes cells inert', () => {
-    expect(columns(['A', 'BB'], [['x\u001b[31m', null], ['longer', 1]], 'none')).toBe('A       BB\nx␛[31m  -\nlonger  1');
+    expect(
+      columns(
+        ['A', 'BB'],
+        [
+          ['x\u001b[31m', null],
+          ['longer', 1],
+        ],
+        'none',
+      ),
+    ).toBe('A       BB\nx␛[31m  -\nlonger  1');
     expect(columns(['A'], [], 'none')).toBe('none');
   });
 
   it('leaves out what is not there', () => {
-    expect(fields([['a', 'x'], ['bb', null], ['ccc', 0]])).toBe('  a    x\n  ccc  0');
+    expect(
+      fields([
+        ['a', 'x'],
+        ['bb', null],
+        ['ccc', 0],
+      ]),
+    ).toBe('  a    x\n  ccc  0');
   });
 
   it('says times and sizes in words', () => {

@@ -8,11 +8,22 @@ export const fields = (rows: readonly (readonly [string, string | number | null 
 };
 
 /** Columns with a heading, aligned; every cell is made inert. `empty` is what stands there for no rows. */
-export const columns = (heading: readonly string[], rows: readonly (readonly (string | number | null | undefined)[])[], empty: string): string => {
+export const columns = (
+  heading: readonly string[],
+  rows: readonly (readonly (string | number | null | undefined)[])[],
+  empty: string,
+): string => {
   if (rows.length === 0) return empty;
   const cells = [heading, ...rows.map((row) => row.map((cell) => printable(String(cell ?? '-'))))];
   const widths = heading.map((_, at) => Math.max(...cells.map((row) => row[at]?.length ?? 0)));
-  return cells.map((row) => row.map((cell, at) => cell.padEnd(widths[at]!)).join('  ').trimEnd()).join('\n');
+  return cells
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 };
 
 /** Twelve characters of a commit id are enough for a person. */

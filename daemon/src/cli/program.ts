@@ -31,13 +31,28 @@ export const createProgram = (streams: Streams, about: { readonly version: strin
     .option('--quiet', 'print nothing but the result')
     .option('--home <folder>', 'where Fairlead keeps its state; default: $FAIRLEAD_HOME or ~/.fairlead')
     .option('--url <url>', 'the daemon to ask; default: the one that serves the home')
-    .option('--token <token>', 'the token to ask with; default: the operator\'s, from the home')
+    .option('--token <token>', "the token to ask with; default: the operator's, from the home")
     .showSuggestionAfterError(true)
     .addHelpText('after', EXIT_CODES);
   serveCommand(program, streams, about.start);
   for (const add of [
-    statusCommand, doctorCommand, addInstanceCommand, removeCommand, listCommand, submitCommand, runCommand, stepCommand, gateCommand,
-    changeCommand, eventsCommand, artifactCommand, executorsCommand, configCommand, haltCommand, resumeCommand,
-  ]) add(program, streams);
+    statusCommand,
+    doctorCommand,
+    addInstanceCommand,
+    removeCommand,
+    listCommand,
+    submitCommand,
+    runCommand,
+    stepCommand,
+    gateCommand,
+    changeCommand,
+    eventsCommand,
+    artifactCommand,
+    executorsCommand,
+    configCommand,
+    haltCommand,
+    resumeCommand,
+  ])
+    add(program, streams);
   return program;
 };

@@ -21,19 +21,35 @@ describe('readTask', () => {
   const task = (options: TaskOptions, path?: string, input = '') => readTask(path, options, stdin(input));
   const original = (source: { original_base64?: string | undefined }) => Buffer.from(source.original_base64!, 'base64').toString('utf8');
   const refusal = async (run: Promise<unknown>): Promise<FairleadError> => {
-    const error = await run.then(() => undefined, (caught: unknown) => caught);
+    const error = await run.then(
+      () => undefined,
+      (caught: unknown) => caught,
+    );
     expect(error).toBeInstanceOf(FairleadError);
     return error as FairleadError;
   };
 
   it('reads a goal and keeps it byte for byte', async () => {
-    const read = await task({ goal: 'Fix it\n\n  all of it\n', constraint: ['small'], allow: ['src/**'], timeout: '90', executor: 'command.fmt' });
-    expect(read.task).toEqual({ title: 'Fix it', goal: 'Fix it\n\n  all of it\n', constraints: ['small'], allowed_paths: ['src/**'], timeout: 90, executor: 'command.fmt' });
+    const read = await task({
+      goal: 'Fix it\n\n  all of it\n',
+      constraint: ['small'],
+      allow: ['src/**'],
+      timeout: '90',
+      executor: 'command.fmt',
+    });
+    expect(read.task).toEqual({
+      title: 'Fix it',
+      goal: 'Fix it\n\n  all of it\n',
+      constraints: ['small'],
+      allowed_paths: ['src/**'],
+      timeout: 90,
+      executor: 'command.fmt',
+    });
     expect(read.source.kind).toBe('goal');
     expect(original(read.source)).toBe('Fix it\n\n  all of it\n');
   });
 
-  it('names a prompt file\'s task after it', async () => {
+  it("names a prompt file's task after it", async () => {
     const read = await task({ promptFile: file('add-tax.md', 'Do the tax\n') });
     expect(read).toMatchObject({ task: { title: 'add-tax', goal: 'Do the tax\n' }, source: { kind: 'prompt_file', name: 'add-tax.md' } });
   });

@@ -40,7 +40,12 @@ const read = async (path: string, field: string): Promise<Buffer> => {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new FairleadError('invalid_input', { field, rule: 'must be a file that can be read', detail: `${field}: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause });
+    throw new FairleadError('invalid_input', {
+      field,
+      rule: 'must be a file that can be read',
+      detail: `${field}: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
+      cause,
+    });
   }
 };
 
@@ -63,8 +68,9 @@ const textOf = (bytes: Buffer, field: string): string => {
 };
 
 const mapping = (value: unknown, field: string): Task => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(field, 'must hold one mapping with the fields of a task');
-  return value as Task;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return refuse(field, 'must hold one mapping with the fields of a task');
+  return value;
 };
 
 const readYaml = async (text: string, field: string): Promise<unknown> => {
@@ -97,8 +103,12 @@ const fromFlags = (options: TaskOptions): Partial<Task> => ({
 
 /** The first line of a text, short enough for a title; control characters become spaces. */
 const titleFrom = (text: string): string => {
-  const line = text.split('\n').map((one) => one.replace(/\p{Cc}+/gu, ' ').trim()).find(Boolean) ?? 'Task';
-  return [...line].slice(0, 100).join('');
+  const line =
+    text
+      .split('\n')
+      .map((one) => one.replace(/\p{Cc}+/gu, ' ').trim())
+      .find(Boolean) ?? 'Task';
+  return Array.from(line).slice(0, 100).join('');
 };
 
 const patchFields = (bytes: Buffer): Partial<Task> => {
@@ -117,16 +127,24 @@ interface Given {
 const formOf = (file: string | undefined, options: TaskOptions, stdin: AsyncIterable<Uint8Array>): Given | undefined => {
   const { taskJson, promptFile, goal } = options;
   const forms: Given[] = [];
-  if (file !== undefined) forms.push({ source: 'task_file', field: 'task file', name: basename(file), bytes: () => read(file, 'task file') });
+  if (file !== undefined)
+    forms.push({ source: 'task_file', field: 'task file', name: basename(file), bytes: () => read(file, 'task file') });
   if (taskJson !== undefined) {
     const bytes = () => (taskJson === '-' ? readStdin(stdin, '--task-json') : read(taskJson, '--task-json'));
     forms.push({ source: 'task_json', field: '--task-json', ...(taskJson !== '-' && { name: basename(taskJson) }), bytes });
   }
-  if (promptFile !== undefined) forms.push({ source: 'prompt_file', field: '--prompt-file', name: basename(promptFile), bytes: () => read(promptFile, '--prompt-file') });
+  if (promptFile !== undefined)
+    forms.push({
+      source: 'prompt_file',
+      field: '--prompt-file',
+      name: basename(promptFile),
+      bytes: () => read(promptFile, '--prompt-file'),
+    });
   if (goal !== undefined) forms.push({ source: 'goal', field: '--goal', bytes: () => Promise.resolve(Buffer.from(goal)) });
   if (options.stdin) forms.push({ source: 'stdin', field: '--stdin', bytes: () => readStdin(stdin, '--stdin') });
   if (forms.length > 1) return refuse(forms[1]!.field, `is given besides ${forms[0]!.field}; give exactly one of ${FORMS}`);
-  if (forms.length === 0 && options.patch === undefined) return refuse('task', `is missing; give exactly one of ${FORMS}`, 'Such as: fairlead submit --patch fix.diff --title "Fix the sum"');
+  if (forms.length === 0 && options.patch === undefined)
+    return refuse('task', `is missing; give exactly one of ${FORMS}`, 'Such as: fairlead submit --patch fix.diff --title "Fix the sum"');
   return forms[0];
 };
 
@@ -134,13 +152,18 @@ const formOf = (file: string | undefined, options: TaskOptions, stdin: AsyncIter
  * Reads a task in the one form that was given. The original input is kept byte for byte.
  * @throws FairleadError `invalid_input` that names the flag or field
  */
-export const readTask = async (file: string | undefined, options: TaskOptions, stdin: AsyncIterable<Uint8Array>): Promise<{ task: Task; source: Source }> => {
+export const readTask = async (
+  file: string | undefined,
+  options: TaskOptions,
+  stdin: AsyncIterable<Uint8Array>,
+): Promise<{ task: Task; source: Source }> => {
   const form = formOf(file, options, stdin);
   const patch = options.patch === undefined ? undefined : await read(options.patch, '--patch');
   if (patch !== undefined && patch.length === 0) refuse('--patch', 'must not be empty');
   const flags = fromFlags(options);
   const isWhole = form?.source === 'task_file' || form?.source === 'task_json';
-  if (isWhole && Object.keys(flags).length > 0) refuse(Object.keys(flags)[0]!, `cannot be given with ${form.field}; write it into the task`);
+  if (isWhole && Object.keys(flags).length > 0)
+    refuse(Object.keys(flags)[0]!, `cannot be given with ${form.field}; write it into the task`);
   const original = form ? await form.bytes() : patch!;
   const source: Source = {
     kind: form?.source ?? 'patch',
@@ -149,14 +172,15 @@ export const readTask = async (file: string | undefined, options: TaskOptions, s
     ...((form || original.length <= 512 * 1024) && { original_base64: original.toString('base64') }),
   };
   const added = patch ? { ...patchFields(patch), ...(options.executor === undefined && { executor: 'patch' }) } : {};
-  if (!form) return { task: { title: titleFrom(basename(options.patch!, extname(options.patch!))), ...flags, ...added } as Task, source };
+  if (!form) return { task: { title: titleFrom(basename(options.patch!, extname(options.patch!))), ...flags, ...added }, source };
   const text = textOf(original, form.field);
   if (isWhole) {
     const isJson = form.source === 'task_json' || file?.endsWith('.json');
     const task = mapping(isJson ? parseStrictJson(text) : await readYaml(text, form.field), form.field);
-    if (patch && (task.patch !== undefined || task.patch_base64 !== undefined)) refuse('--patch', `cannot be given with ${form.field} that holds a patch`);
+    if (patch && (task.patch !== undefined || task.patch_base64 !== undefined))
+      refuse('--patch', `cannot be given with ${form.field} that holds a patch`);
     return { task: { ...task, ...(patch && patchFields(patch)) }, source };
   }
   const title = form.source === 'prompt_file' ? basename(form.name!, extname(form.name!)) : titleFrom(text);
-  return { task: { title, goal: text, ...flags, ...added } as Task, source };
+  return { task: { title, goal: text, ...flags, ...added }, source };
 };

@@ -7,7 +7,10 @@ export const environment = (): Readonly<Record<string, string | undefined>> => p
 export const rootFrom = (flag: string | undefined): string => flag ?? (process.env['FAIRLEAD_HOME'] || undefined) ?? defaultRoot();
 
 /** Where the CLI is to look for a daemon instead of in the home: flag over `FAIRLEAD_DAEMON_URL` and `FAIRLEAD_DAEMON_TOKEN`. */
-export const remoteFrom = (flags: { url?: string | undefined; token?: string | undefined }): { url: string | undefined; token: string | undefined } => ({
+export const remoteFrom = (flags: {
+  url?: string | undefined;
+  token?: string | undefined;
+}): { url: string | undefined; token: string | undefined } => ({
   url: flags.url ?? (process.env['FAIRLEAD_DAEMON_URL'] || undefined),
   token: flags.token ?? (process.env['FAIRLEAD_DAEMON_TOKEN'] || undefined),
 });

@@ -1,4 +1,4 @@
-import { FairleadError } from '@fairlead/shared/contract/errors';
+import type { FairleadError } from '@fairlead/shared/contract/errors';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

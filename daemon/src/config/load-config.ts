@@ -71,7 +71,11 @@ const readFile = (file: string): Record<string, unknown> => {
 const readWord = (text: string, how: string | undefined): unknown => {
   if (how === 'number') return /^\d+$/.test(text) ? Number(text) : text;
   if (how === 'boolean') return { '1': true, true: true, '0': false, false: false }[text] ?? text;
-  if (how === 'list') return text.split(',').map((item) => item.trim()).filter(Boolean);
+  if (how === 'list')
+    return text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean);
   if (how === 'paths') return text.split(delimiter).filter(Boolean);
   return text;
 };

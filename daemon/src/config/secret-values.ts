@@ -22,7 +22,12 @@ export const secretValues = (secrets: Settings['secrets'], env: Readonly<Record<
     try {
       text = readFileSync(file, 'utf8');
     } catch (cause) {
-      throw new FairleadError('config_invalid', { field: 'secrets.files', detail: `secrets.files: ${file} cannot be read`, rule: 'must be readable files', cause });
+      throw new FairleadError('config_invalid', {
+        field: 'secrets.files',
+        detail: `secrets.files: ${file} cannot be read`,
+        rule: 'must be readable files',
+        cause,
+      });
     }
     add(text);
     for (const line of text.split('\n')) {

@@ -19,7 +19,10 @@ export type CommandSpec = z.infer<typeof CommandSpec>;
 
 /** Where the values are that must never stand in an output: names of environment variables, and files read whole. */
 const SecretSources = z.strictObject({
-  env: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })).max(LIMITS.list.value).default([]),
+  env: z
+    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' }))
+    .max(LIMITS.list.value)
+    .default([]),
   files: z.array(Folder).max(LIMITS.list.value).default([]),
 });
 
@@ -36,8 +39,18 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', '
 export const Settings = z.strictObject({
   host: z.string().min(1).max(253).default('127.0.0.1'),
   port: z.number().int().min(0).max(65_535).default(8085),
-  parallelism: z.number().int().min(1).max(256).prefault(() => availableParallelism()),
-  machine: z.string().min(1).max(100).regex(/^[^\p{Cc}]*$/u, { error: 'must be one line without control characters' }).default('machine'),
+  parallelism: z
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .prefault(() => availableParallelism()),
+  machine: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line without control characters' })
+    .default('machine'),
   allow_local_argv: z.boolean().default(false),
   toolchain_folders: z.array(Folder).max(LIMITS.list.value).default([]),
   allowed_hosts: z.array(z.string().min(1).max(253)).max(LIMITS.list.value).default([]),

@@ -18,13 +18,18 @@ const RENEWED = 365 * DAY;
 
 /** Who this daemon is: the keys that its instances and delegations stand on, and the operator's token. */
 export interface Identity {
-  newInstanceId(): { readonly id: string; readonly nonce: string };
+  readonly newInstanceId: () => { readonly id: string; readonly nonce: string };
   /** The daemon's proof that the grant's connector may serve the instance, for at most as long as the grant lasts. */
-  delegate(grant: GrantRecord, instance: InstanceRecord): z.output<typeof Delegation>;
+  readonly delegate: (grant: GrantRecord, instance: InstanceRecord) => z.output<typeof Delegation>;
   readonly operatorHash: string;
+  /** Values of ours that must never stand in an output. */
+  readonly secrets: readonly string[];
 }
 
-const readCertificate = async (file: string, root: KeyPair): Promise<{ readonly envelope: Envelope; readonly document: OperationalCertificate } | undefined> => {
+const readCertificate = async (
+  file: string,
+  root: KeyPair,
+): Promise<{ readonly envelope: Envelope; readonly document: OperationalCertificate } | undefined> => {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -34,16 +39,24 @@ const readCertificate = async (file: string, root: KeyPair): Promise<{ readonly 
   }
   try {
     const envelope = Envelope.parse(JSON.parse(text));
-    return { envelope, document: OperationalCertificate.parse(JSON.parse(openEnvelope(envelope, CERTIFICATE_TYPE, root.publicKey).toString('utf8'))) };
+    return {
+      envelope,
+      document: OperationalCertificate.parse(JSON.parse(openEnvelope(envelope, CERTIFICATE_TYPE, root.publicKey).toString('utf8'))),
+    };
   } catch (cause) {
-    throw new FairleadError('signature_invalid', { detail: `${file} is not a certificate of this daemon's root key`, hint: `Restore root.key and certificate.json together from a backup.`, cause });
+    throw new FairleadError('signature_invalid', {
+      detail: `${file} is not a certificate of this daemon's root key`,
+      hint: `Restore root.key and certificate.json together from a backup.`,
+      cause,
+    });
   }
 };
 
 /** The certificate of the operational key; a new one with the next number when there is none, it is another key's, or it grows old. */
 const certify = async (file: string, root: KeyPair, operational: KeyPair, now: number): Promise<Envelope> => {
   const before = await readCertificate(file, root);
-  if (before && before.document.operational_key === operational.publicKey && Date.parse(before.document.not_after) - now > RENEWED) return before.envelope;
+  if (before && before.document.operational_key === operational.publicKey && Date.parse(before.document.not_after) - now > RENEWED)
+    return before.envelope;
   const envelope = makeCertificate(root, {
     number: (before?.document.number ?? 0) + 1,
     operational_key: operational.publicKey,
@@ -72,9 +85,10 @@ export const loadIdentity = async (home: DaemonHome, clock: Clock): Promise<Iden
   const root = await loadOrCreateKey(home.rootKey);
   const operational = await loadOrCreateKey(home.operationalKey);
   const certificate = await certify(home.certificate, root, operational, clock.now());
-  const operatorHash = hashSecret(await operatorToken(home.operatorToken));
+  const token = await operatorToken(home.operatorToken);
   return {
-    operatorHash,
+    operatorHash: hashSecret(token),
+    secrets: [token, root.privateKey, operational.privateKey],
     newInstanceId() {
       const nonce = newInstanceNonce();
       return { id: instanceIdOf(root.publicKey, nonce), nonce };

@@ -19,7 +19,8 @@ export type Repositories = RepositoryPort & InstanceParts['repositories'];
 const refsOf = (instance: InstanceRecord): string[] => refsFor(instance, { target: instance.target });
 
 /** Only the digest of an origin may leave the machine: the URL may hold a password, and says where the code lives. */
-const originDigest = (url: string | null): string | null => (url === null ? null : `sha256:${createHash('sha256').update(url).digest('hex')}`);
+const originDigest = (url: string | null): string | null =>
+  url === null ? null : `sha256:${createHash('sha256').update(url).digest('hex')}`;
 
 /** Adapts git, the stores and the owner's overrides to the ports. */
 export const createRepositories = (grounds: Grounds, override: (instanceId: string) => ProjectPolicy | undefined): Repositories => ({
@@ -51,13 +52,20 @@ export const createRepositories = (grounds: Grounds, override: (instanceId: stri
   async reaches(instance, commit, refs) {
     const { repository, store } = await grounds.of(instance);
     const tips = await syncStore(store, repository, [...new Set([...refsOf(instance), ...refs])]);
-    return (await isReachable(store, commit, refs.flatMap((ref) => tips.get(ref) ?? []))) ? 'reached' : 'not_reached';
+    return (await isReachable(
+      store,
+      commit,
+      refs.flatMap((ref) => tips.get(ref) ?? []),
+    ))
+      ? 'reached'
+      : 'not_reached';
   },
   checkPatch: async (patch) => checkPatchForm(patch),
   async atTarget(instance) {
     const { repository, store } = await grounds.of(instance);
     const commit = (await syncStore(store, repository, [instance.target])).get(instance.target);
-    if (commit === undefined) throw new FairleadError('base_unknown', { field: 'revision', detail: `The branch ${instance.target} does not exist any more` });
+    if (commit === undefined)
+      throw new FairleadError('base_unknown', { field: 'revision', detail: `The branch ${instance.target} does not exist any more` });
     return { store, commit };
   },
   store: async (instance) => (await grounds.of(instance)).store,

@@ -31,10 +31,10 @@ export interface WorkingParts {
   readonly delivery: Delivery;
   readonly scheduler: Scheduler;
   /** What confines work of an instance; undefined where nothing does and the owner did not say unconfined. */
-  confinement(instance: Pick<InstanceRecord, 'unconfined'>): Confinement | undefined;
-  executorsOf(instance: Pick<InstanceRecord, 'unconfined' | 'default_executor'>): readonly ExecutorInfo[];
+  readonly confinement: (instance: Pick<InstanceRecord, 'unconfined'>) => Confinement | undefined;
+  readonly executorsOf: (instance: Pick<InstanceRecord, 'unconfined' | 'default_executor'>) => readonly ExecutorInfo[];
   /** Takes up what the last daemon left in mid-flight. */
-  recover(): Promise<void>;
+  readonly recover: () => Promise<void>;
 }
 
 export interface WorkingOptions {

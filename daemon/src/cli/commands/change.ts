@@ -22,21 +22,38 @@ export const changeCommand = (program: Command, streams: Streams): Command => {
     const found = await ask('get_change', { change_id: id! });
     out.result(found, () => changeText(found));
   });
-  addCommand<ChangeOptions>(change, streams, { use: 'diff <change>', text: 'Show the patch of a change' }, async (context, [id], { raw }) => {
-    const { readArtifact } = await import('../artifact-bytes.ts');
-    const found = await context.ask('get_change', { change_id: id! });
-    const patch = (await readArtifact(context, found.patch_artifact_id)).toString('utf8');
-    context.out.result({ change_id: found.id, digest: found.digest, patch }, () => (raw ? patch.replace(/\n$/, '') : printable(patch.trimEnd(), { multiline: true })));
-  }).option('--raw', 'print the bytes as they are, for git apply; control characters are not made visible');
-  addCommand(change, streams, { use: 'integrate <change>', text: 'Land a change on its target, if the target still is what was validated' }, async ({ ask, out }, [id]) => {
-    const landed = await ask('integrate_change', { change_id: id! });
-    out.result(landed, () => changeText(landed));
-    const exit = exitOf(landed.state);
-    if (exit !== EXIT.ok) throw new CommandEnd(exit);
-  });
-  addCommand<ChangeOptions>(change, streams, { use: 'discard <change>', text: 'Say that a change will not be integrated' }, async ({ ask, out }, [id], { comment }) => {
-    const discarded = await ask('discard_change', { change_id: id!, ...(comment !== undefined && { comment }) });
-    out.result(discarded, () => changeText(discarded));
-  }).option('--comment <text>', 'why; kept with the decision');
+  addCommand<ChangeOptions>(
+    change,
+    streams,
+    { use: 'diff <change>', text: 'Show the patch of a change' },
+    async (context, [id], { raw }) => {
+      const { readArtifact } = await import('../artifact-bytes.ts');
+      const found = await context.ask('get_change', { change_id: id! });
+      const patch = (await readArtifact(context, found.patch_artifact_id)).toString('utf8');
+      context.out.result({ change_id: found.id, digest: found.digest, patch }, () =>
+        raw ? patch.replace(/\n$/, '') : printable(patch.trimEnd(), { multiline: true }),
+      );
+    },
+  ).option('--raw', 'print the bytes as they are, for git apply; control characters are not made visible');
+  addCommand(
+    change,
+    streams,
+    { use: 'integrate <change>', text: 'Land a change on its target, if the target still is what was validated' },
+    async ({ ask, out }, [id]) => {
+      const landed = await ask('integrate_change', { change_id: id! });
+      out.result(landed, () => changeText(landed));
+      const exit = exitOf(landed.state);
+      if (exit !== EXIT.ok) throw new CommandEnd(exit);
+    },
+  );
+  addCommand<ChangeOptions>(
+    change,
+    streams,
+    { use: 'discard <change>', text: 'Say that a change will not be integrated' },
+    async ({ ask, out }, [id], { comment }) => {
+      const discarded = await ask('discard_change', { change_id: id!, ...(comment !== undefined && { comment }) });
+      out.result(discarded, () => changeText(discarded));
+    },
+  ).option('--comment <text>', 'why; kept with the decision');
   return change;
 };

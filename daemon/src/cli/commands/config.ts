@@ -14,7 +14,7 @@ interface Row {
 /** What is in force in the daemon that runs, or what the next one would take from the file and this environment. */
 const settingsOf = async (context: CliContext): Promise<{ items: readonly Row[]; running: boolean }> => {
   try {
-    return { items: (await context.ask('get_config', {})).items as Row[], running: true };
+    return { items: (await context.ask('get_config', {})).items, running: true };
   } catch (error) {
     if (!(error instanceof FairleadError) || error.code !== 'daemon_not_running') throw error;
     const { loadConfig } = await import('../../config/load-config.ts');
@@ -23,10 +23,27 @@ const settingsOf = async (context: CliContext): Promise<{ items: readonly Row[];
 };
 
 export const configCommand = (program: Command, streams: Streams): Command =>
-  addCommand(program, streams, { use: 'config [key]', text: 'Show each setting in force and where its value came from' }, async (context, [key]) => {
-    const { items, running } = await settingsOf(context);
-    const shown = key === undefined ? items : items.filter((row) => row.key === key);
-    if (shown.length === 0) throw new FairleadError('invalid_input', { field: 'key', rule: 'must be a setting', detail: `There is no setting ${key}`, hint: `There are: ${items.map((row) => row.key).join(', ')}` });
-    context.out.result({ items: shown, running, file: context.home.config }, () => columns(['SETTING', 'VALUE', 'FROM'], shown.map((row) => [row.key, JSON.stringify(row.value), row.source]), ''));
-    if (!running) context.out.note(`No daemon runs; this is what one would take from ${printable(context.home.config)}.`);
-  });
+  addCommand(
+    program,
+    streams,
+    { use: 'config [key]', text: 'Show each setting in force and where its value came from' },
+    async (context, [key]) => {
+      const { items, running } = await settingsOf(context);
+      const shown = key === undefined ? items : items.filter((row) => row.key === key);
+      if (shown.length === 0)
+        throw new FairleadError('invalid_input', {
+          field: 'key',
+          rule: 'must be a setting',
+          detail: `There is no setting ${key}`,
+          hint: `There are: ${items.map((row) => row.key).join(', ')}`,
+        });
+      context.out.result({ items: shown, running, file: context.home.config }, () =>
+        columns(
+          ['SETTING', 'VALUE', 'FROM'],
+          shown.map((row) => [row.key, JSON.stringify(row.value), row.source]),
+          '',
+        ),
+      );
+      if (!running) context.out.note(`No daemon runs; this is what one would take from ${printable(context.home.config)}.`);
+    },
+  );

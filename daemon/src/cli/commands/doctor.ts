@@ -7,10 +7,18 @@ import { addCommand, type CliContext, type Streams } from '../context.ts';
 import type { Finding } from '../doctor/finding.ts';
 
 const findAll = async (context: CliContext, version: string): Promise<Finding[]> => {
-  const [machine, home, daemon] = await Promise.all([import('../doctor/machine.ts'), import('../doctor/home.ts'), import('../doctor/daemon.ts')]);
+  const [machine, home, daemon] = await Promise.all([
+    import('../doctor/machine.ts'),
+    import('../doctor/home.ts'),
+    import('../doctor/daemon.ts'),
+  ]);
   const { config, findings } = home.configFindings(context.home, environment());
   return [
-    ...(await machine.machineFindings({ path: pathFolders(), toolchain: config?.settings.toolchain_folders ?? [], configFile: context.home.config })),
+    ...(await machine.machineFindings({
+      path: pathFolders(),
+      toolchain: config?.settings.toolchain_folders ?? [],
+      configFile: context.home.config,
+    })),
     ...(await home.homeFindings(context.home)),
     ...findings,
     ...(await daemon.daemonFindings(context, config?.settings, version)),
@@ -20,20 +28,25 @@ const findAll = async (context: CliContext, version: string): Promise<Finding[]>
 const MARKS = { ok: ['green', 'ok     '], warning: ['yellow', 'warning'], blocked: ['red', 'BLOCKED'] } as const;
 
 export const doctorCommand = (program: Command, streams: Streams): Command =>
-  addCommand(program, streams, { use: 'doctor', text: 'Explain what this machine lacks, and the cure for each; exits 0 unless something blocks' }, async (context) => {
-    const { out } = context;
-    const checks = await findAll(context, program.version() ?? '');
-    const blocking = checks.filter((one) => one.state === 'blocked');
-    out.result({ ok: blocking.length === 0, checks }, () =>
-      [
-        ...checks.flatMap((one) => {
-          const [colour, mark] = MARKS[one.state];
-          const line = `${out.colour(colour, mark)}  ${printable(one.about)}: ${printable(one.detail)}`;
-          return one.cure === null ? [line] : [line, `         cure: ${printable(one.cure)}`];
-        }),
-        '',
-        blocking.length === 0 ? 'Nothing blocks.' : `${blocking.length} of ${checks.length} checks block.`,
-      ].join('\n'),
-    );
-    if (blocking.length > 0) throw new CommandEnd(EXIT.infrastructure);
-  });
+  addCommand(
+    program,
+    streams,
+    { use: 'doctor', text: 'Explain what this machine lacks, and the cure for each; exits 0 unless something blocks' },
+    async (context) => {
+      const { out } = context;
+      const checks = await findAll(context, program.version() ?? '');
+      const blocking = checks.filter((one) => one.state === 'blocked');
+      out.result({ ok: blocking.length === 0, checks }, () =>
+        [
+          ...checks.flatMap((one) => {
+            const [colour, mark] = MARKS[one.state];
+            const line = `${out.colour(colour, mark)}  ${printable(one.about)}: ${printable(one.detail)}`;
+            return one.cure === null ? [line] : [line, `         cure: ${printable(one.cure)}`];
+          }),
+          '',
+          blocking.length === 0 ? 'Nothing blocks.' : `${blocking.length} of ${checks.length} checks block.`,
+        ].join('\n'),
+      );
+      if (blocking.length > 0) throw new CommandEnd(EXIT.infrastructure);
+    },
+  );

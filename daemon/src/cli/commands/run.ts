@@ -30,16 +30,21 @@ export const runCommand = (program: Command, streams: Streams): Command => {
     .option(...INSTANCE)
     .option('--title <text>', 'what the run is about')
     .option('--target <branch>', 'one of the listed branches');
-  addCommand<RunOptions>(run, streams, { use: 'list', text: 'List runs, newest first' }, async (context, _, { instance, state, limit, page }) => {
-    const list = await context.ask('list_runs', {
-      instance_id: await addressed(context, instance),
-      ...(state && { state }),
-      ...(limit !== undefined && { limit: Number(limit) }),
-      ...(page !== undefined && { page }),
-    });
-    context.out.result(list, () => runTable(list.items));
-    if (list.next_page !== null) context.out.note(`There are more: --page ${list.next_page}`);
-  })
+  addCommand<RunOptions>(
+    run,
+    streams,
+    { use: 'list', text: 'List runs, newest first' },
+    async (context, _, { instance, state, limit, page }) => {
+      const list = await context.ask('list_runs', {
+        instance_id: await addressed(context, instance),
+        ...(state && { state }),
+        ...(limit !== undefined && { limit: Number(limit) }),
+        ...(page !== undefined && { page }),
+      });
+      context.out.result(list, () => runTable(list.items));
+      if (list.next_page !== null) context.out.note(`There are more: --page ${list.next_page}`);
+    },
+  )
     .option(...INSTANCE)
     .option('--state <state>', 'open, closed or cancelled')
     .option('--limit <count>', 'rows of a page')

@@ -39,20 +39,27 @@ const stopSignal = (): Promise<NodeJS.Signals> =>
   });
 
 export const serveCommand = (program: Command, streams: Streams, start: StartDaemon): Command =>
-  addCommand<ServeOptions>(program, streams, { use: 'serve', text: 'Run the daemon until it is told to stop' }, async ({ home, out }, _, { crashAt, ...flags }) => {
-    const asked = stopSignal();
-    const daemon = await start({ home, env: environment(), flags: { ...flags }, crashAt });
-    out.result({ url: daemon.url, home: home.root, pid: process.pid, confinement: daemon.confinement }, () =>
-      [
-        `Fairlead's daemon serves ${printable(home.root)} at ${daemon.url}`,
-        daemon.confinement === 'unconfined' ? 'There is no sandbox here: fairlead doctor says how to get one.' : `Work runs confined by ${daemon.confinement}.`,
-        'Register a repository: fairlead add PATH',
-      ].join('\n'),
-    );
-    const signal = await asked;
-    out.progress(`Stopping (${signal}).`);
-    await daemon.stop();
-  })
+  addCommand<ServeOptions>(
+    program,
+    streams,
+    { use: 'serve', text: 'Run the daemon until it is told to stop' },
+    async ({ home, out }, _, { crashAt, ...flags }) => {
+      const asked = stopSignal();
+      const daemon = await start({ home, env: environment(), flags: { ...flags }, crashAt });
+      out.result({ url: daemon.url, home: home.root, pid: process.pid, confinement: daemon.confinement }, () =>
+        [
+          `Fairlead's daemon serves ${printable(home.root)} at ${daemon.url}`,
+          daemon.confinement === 'unconfined'
+            ? 'There is no sandbox here: fairlead doctor says how to get one.'
+            : `Work runs confined by ${daemon.confinement}.`,
+          'Register a repository: fairlead add PATH',
+        ].join('\n'),
+      );
+      const signal = await asked;
+      out.progress(`Stopping (${signal}).`);
+      await daemon.stop();
+    },
+  )
     .option('--host <address>', 'where to listen; default: 127.0.0.1')
     .option('--port <port>', 'default: 8085; 0 takes a free one')
     .option('--parallelism <count>', 'steps at the same time; default: one for each core')

@@ -20,15 +20,25 @@ const readCommands = (step: Command, streams: Streams): void => {
     const list = await ask('list_steps', { run_id: id!, limit: 500 });
     out.result(list, () => stepTable(list.items));
   });
-  addCommand(step, streams, { use: 'result <step>', text: 'Show change, validations, gate and evidence of a step' }, async ({ ask, out }, [id]) => {
-    const result = await ask('get_step_result', { step_id: id! });
-    out.result(result, () => resultText(result));
-  });
-  addCommand<StepOptions>(step, streams, { use: 'logs <step>', text: 'Show what the executor printed (untrusted text)' }, async ({ ask, out }, [id], { offset }) => {
-    const log = await ask('get_step_logs', { step_id: id!, ...(offset !== undefined && { offset: Number(offset) }) });
-    out.result(log, () => printable(log.text.trimEnd(), { multiline: true }) || 'Nothing was printed.');
-    if (log.next_offset > log.offset && log.text !== '') out.note(`Read on: fairlead step logs ${id} --offset ${log.next_offset}`);
-  }).option('--offset <bytes>', 'where to begin');
+  addCommand(
+    step,
+    streams,
+    { use: 'result <step>', text: 'Show change, validations, gate and evidence of a step' },
+    async ({ ask, out }, [id]) => {
+      const result = await ask('get_step_result', { step_id: id! });
+      out.result(result, () => resultText(result));
+    },
+  );
+  addCommand<StepOptions>(
+    step,
+    streams,
+    { use: 'logs <step>', text: 'Show what the executor printed (untrusted text)' },
+    async ({ ask, out }, [id], { offset }) => {
+      const log = await ask('get_step_logs', { step_id: id!, ...(offset !== undefined && { offset: Number(offset) }) });
+      out.result(log, () => printable(log.text.trimEnd(), { multiline: true }) || 'Nothing was printed.');
+      if (log.next_offset > log.offset && log.text !== '') out.note(`Read on: fairlead step logs ${id} --offset ${log.next_offset}`);
+    },
+  ).option('--offset <bytes>', 'where to begin');
   addCommand(step, streams, { use: 'attempts <step>', text: 'List the attempts of a step' }, async ({ ask, out }, [id]) => {
     const list = await ask('list_attempts', { step_id: id! });
     out.result(list, () => attemptTable(list.items));
@@ -49,7 +59,9 @@ export const stepCommand = (program: Command, streams: Streams): Command => {
     async (context, [id], { timeout, cursor }) => {
       const { endWithState, followStep } = await import('../following.ts');
       const waited = await followStep(context, id!, timeout === undefined ? undefined : parseDuration(timeout, '--timeout'), cursor);
-      context.out.result(waited, () => [stepText(waited.step), ...(waited.gate ? [gateAdvice(waited.gate)] : []), printable(waited.sentence)].join('\n\n'));
+      context.out.result(waited, () =>
+        [stepText(waited.step), ...(waited.gate ? [gateAdvice(waited.gate)] : []), printable(waited.sentence)].join('\n\n'),
+      );
       endWithState(waited.step.state);
     },
   )

@@ -15,7 +15,11 @@ interface SubmitOptions extends TaskOptions {
 
 const submit: Action<SubmitOptions> = async (context, [file], options) => {
   const { ask, out } = context;
-  const [{ readTask }, { addressedInstance }, { newKey }] = await Promise.all([import('../task-input.ts'), import('../addressed.ts'), import('../connection.ts')]);
+  const [{ readTask }, { addressedInstance }, { newKey }] = await Promise.all([
+    import('../task-input.ts'),
+    import('../addressed.ts'),
+    import('../connection.ts'),
+  ]);
   const { task, source } = await readTask(file, options, process.stdin);
   const key = options.key ?? newKey();
   const named = options.run ?? (typeof task.run_id === 'string' ? task.run_id : undefined);

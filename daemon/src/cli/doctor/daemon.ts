@@ -15,7 +15,11 @@ const portFinding = async (host: string, port: number): Promise<Finding> => {
   } catch (error) {
     const taken = error instanceof FairleadError && error.code === 'port_in_use';
     return taken
-      ? blocked('port', `Port ${port} on ${host} is used by something else`, 'Stop what uses it, or choose another: fairlead serve --port 8086')
+      ? blocked(
+          'port',
+          `Port ${port} on ${host} is used by something else`,
+          'Stop what uses it, or choose another: fairlead serve --port 8086',
+        )
       : blocked('port', (error as Error).message, 'Correct host and port');
   }
 };
@@ -24,21 +28,65 @@ const repositoryFinding = async (instance: InstanceSummary): Promise<Finding> =>
   const about = `repository ${instance.label}`;
   try {
     const found = await inspectRepository(instance.path!);
-    const remarks = [found.dirty && 'has uncommitted changes, so integrating into the checked-out branch is refused until they are committed', found.shallow && 'is shallow', found.detached && 'has a detached HEAD'].filter((text) => text !== false);
-    return remarks.length === 0 ? ok(about, `${instance.path} is in order`) : { ...ok(about, `${instance.path} ${remarks.join('; ')}`), state: found.dirty ? 'warning' : 'ok', cure: found.dirty ? 'Commit or stash them before you integrate' : null };
+    const remarks = [
+      found.dirty && 'has uncommitted changes, so integrating into the checked-out branch is refused until they are committed',
+      found.shallow && 'is shallow',
+      found.detached && 'has a detached HEAD',
+    ].filter((text) => text !== false);
+    return remarks.length === 0
+      ? ok(about, `${instance.path} is in order`)
+      : {
+          ...ok(about, `${instance.path} ${remarks.join('; ')}`),
+          state: found.dirty ? 'warning' : 'ok',
+          cure: found.dirty ? 'Commit or stash them before you integrate' : null,
+        };
   } catch (error) {
     if (!(error instanceof FairleadError)) throw error;
-    return blocked(about, `${instance.path}: ${error.message}`, error.code === 'repository_invalid' ? `Bring it back, or fairlead remove ${instance.id}` : (error.context.hint ?? 'See the message'));
+    return blocked(
+      about,
+      `${instance.path}: ${error.message}`,
+      error.code === 'repository_invalid' ? `Bring it back, or fairlead remove ${instance.id}` : (error.context.hint ?? 'See the message'),
+    );
   }
 };
 
 const policyFindings = (instance: Instance): Finding[] => {
   const about = `policy ${instance.label}`;
-  if (instance.policy.problem !== null) return [blocked(about, `The project policy is invalid: ${instance.policy.problem}`, 'Correct .fairlead/project.yaml on the policy ref, and commit it')];
-  if (instance.target_commit === null) return [blocked(about, `The target ${instance.target} does not exist any more`, `Make it again, or register anew: fairlead remove ${instance.id}`)];
-  if (instance.policy.source === 'none') return [warning(about, 'There is no project policy: nothing is checked, and every change waits for a person', 'Commit .fairlead/project.yaml with the validations that must pass')];
-  const needs = instance.policy.validations.length > 0 && instance.executors.every((one) => one.kind === 'patch' || one.confinement === null);
-  return [needs ? warning(about, 'Validations are declared and there is no sandbox to run them in', 'Install a sandbox, or register the repository with --unconfined') : ok(about, `${instance.policy.validations.length} validations are declared`)];
+  if (instance.policy.problem !== null)
+    return [
+      blocked(
+        about,
+        `The project policy is invalid: ${instance.policy.problem}`,
+        'Correct .fairlead/project.yaml on the policy ref, and commit it',
+      ),
+    ];
+  if (instance.target_commit === null)
+    return [
+      blocked(
+        about,
+        `The target ${instance.target} does not exist any more`,
+        `Make it again, or register anew: fairlead remove ${instance.id}`,
+      ),
+    ];
+  if (instance.policy.source === 'none')
+    return [
+      warning(
+        about,
+        'There is no project policy: nothing is checked, and every change waits for a person',
+        'Commit .fairlead/project.yaml with the validations that must pass',
+      ),
+    ];
+  const needs =
+    instance.policy.validations.length > 0 && instance.executors.every((one) => one.kind === 'patch' || one.confinement === null);
+  return [
+    needs
+      ? warning(
+          about,
+          'Validations are declared and there is no sandbox to run them in',
+          'Install a sandbox, or register the repository with --unconfined',
+        )
+      : ok(about, `${instance.policy.validations.length} validations are declared`),
+  ];
 };
 
 const instanceFindings = async (context: CliContext): Promise<Finding[]> => {
@@ -53,17 +101,29 @@ const instanceFindings = async (context: CliContext): Promise<Finding[]> => {
 };
 
 /** Whether a daemon runs, whether it answers this user, and what it thinks of its repositories. */
-export const daemonFindings = async (context: CliContext, settings: { readonly host: string; readonly port: number } | undefined, version: string): Promise<Finding[]> => {
+export const daemonFindings = async (
+  context: CliContext,
+  settings: { readonly host: string; readonly port: number } | undefined,
+  version: string,
+): Promise<Finding[]> => {
   const endpoint = await readEndpoint(context.home);
   try {
     const status = await context.ask('daemon_status', {});
     const findings = [ok('daemon', `A daemon answers${endpoint ? ` at ${endpoint.url} (process ${endpoint.pid})` : ''}`)];
-    if (status.version !== version) findings.push(warning('daemon', `The daemon is version ${status.version}, this command is ${version}`, 'Start the daemon again'));
+    if (status.version !== version)
+      findings.push(warning('daemon', `The daemon is version ${status.version}, this command is ${version}`, 'Start the daemon again'));
     if (status.halted) findings.push(blocked('daemon', 'The daemon is halted', 'fairlead resume'));
     return [...findings, ...(await instanceFindings(context))];
   } catch (error) {
     if (!(error instanceof FairleadError)) throw error;
-    if (error.code === 'unauthenticated') return [blocked('daemon', 'A daemon answers and refuses the token', `Remove ${context.home.operatorToken} and start the daemon again: it makes a new one`)];
+    if (error.code === 'unauthenticated')
+      return [
+        blocked(
+          'daemon',
+          'A daemon answers and refuses the token',
+          `Remove ${context.home.operatorToken} and start the daemon again: it makes a new one`,
+        ),
+      ];
     if (error.code !== 'daemon_not_running') return [blocked('daemon', error.message, error.toProblem().hint ?? '')];
     const found = [warning('daemon', `No daemon runs: ${error.message}`, 'fairlead serve')];
     return settings ? [...found, await portFinding(settings.host, settings.port)] : found;

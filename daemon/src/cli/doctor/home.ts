@@ -27,35 +27,67 @@ const folderFindings = async (home: DaemonHome): Promise<Finding[]> => {
   }
   if (there !== home.folder) return [ok('home', `${home.folder} is not there yet; fairlead serve makes it`)];
   const owner = statSync(home.folder).uid;
-  if (process.getuid && owner !== process.getuid()) findings.push(blocked('home', `${home.folder} belongs to another user (${owner})`, `chown -R $(id -un) ${home.folder}`));
-  if ((modeOf(home.folder) & 0o077) !== 0) findings.push(blocked('home', `${home.folder} has permissions ${octal(modeOf(home.folder))}; others can enter it`, `chmod 700 ${home.folder}`));
+  if (process.getuid && owner !== process.getuid())
+    findings.push(blocked('home', `${home.folder} belongs to another user (${owner})`, `chown -R $(id -un) ${home.folder}`));
+  if ((modeOf(home.folder) & 0o077) !== 0)
+    findings.push(
+      blocked('home', `${home.folder} has permissions ${octal(modeOf(home.folder))}; others can enter it`, `chmod 700 ${home.folder}`),
+    );
   return findings.length > 0 ? findings : [ok('home', `${home.folder} is yours alone`)];
 };
 
 const spaceFindings = async (home: DaemonHome): Promise<Finding[]> => {
   const { bavail, bsize } = await statfs(existing(home.folder));
   const free = bavail * bsize;
-  return free < SPACE ? [warning('space', `Only ${bytes(free)} are free where Fairlead keeps its state`, 'Free some space, or move FAIRLEAD_HOME')] : [ok('space', `${bytes(free)} are free`)];
+  return free < SPACE
+    ? [warning('space', `Only ${bytes(free)} are free where Fairlead keeps its state`, 'Free some space, or move FAIRLEAD_HOME')]
+    : [ok('space', `${bytes(free)} are free`)];
 };
 
 const secretFindings = (home: DaemonHome): Finding[] => {
-  const files = [home.operatorToken, home.rootKey, home.operationalKey, home.ledger, join(home.root, 'connector', 'connector.key'), join(home.root, 'connector', 'shares.json')].filter((file) => existsSync(file));
+  const files = [
+    home.operatorToken,
+    home.rootKey,
+    home.operationalKey,
+    home.ledger,
+    join(home.root, 'connector', 'connector.key'),
+    join(home.root, 'connector', 'shares.json'),
+  ].filter((file) => existsSync(file));
   const exposed = files.filter((file) => (modeOf(file) & 0o077) !== 0);
   if (exposed.length > 0) {
-    return exposed.map((file) => blocked('secrets', `${file} has permissions ${octal(modeOf(file))}; others can read it`, `chmod 600 ${file}, and replace the secret if others may have read it`));
+    return exposed.map((file) =>
+      blocked(
+        'secrets',
+        `${file} has permissions ${octal(modeOf(file))}; others can read it`,
+        `chmod 600 ${file}, and replace the secret if others may have read it`,
+      ),
+    );
   }
-  return files.length === 0 ? [ok('secrets', 'There are none yet')] : [ok('secrets', `${files.length} files with secrets are readable by you alone`)];
+  return files.length === 0
+    ? [ok('secrets', 'There are none yet')]
+    : [ok('secrets', `${files.length} files with secrets are readable by you alone`)];
 };
 
 /** The configuration, and what is wrong with it. */
-export const configFindings = (home: DaemonHome, env: Readonly<Record<string, string | undefined>>): { readonly config: Config | undefined; readonly findings: readonly Finding[] } => {
+export const configFindings = (
+  home: DaemonHome,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly config: Config | undefined; readonly findings: readonly Finding[] } => {
   try {
     const config = loadConfig({ file: home.config, env, flags: {} });
     const unset = config.settings.secrets.env.filter((name) => !env[name]);
     secretValues(config.settings.secrets, env);
     const findings = [ok('config', existsSync(home.config) ? `${home.config} is valid` : 'There is no config.yaml; the defaults hold')];
-    if (unset.length > 0) findings.push(warning('config', `secrets.env names ${unset.join(', ')}, which is not set here`, 'Set it where fairlead serve is started, or its value is not masked'));
-    if (existsSync(home.config) && (modeOf(home.config) & 0o022) !== 0) findings.push(blocked('config', `${home.config} can be written by others, who could declare commands`, `chmod 600 ${home.config}`));
+    if (unset.length > 0)
+      findings.push(
+        warning(
+          'config',
+          `secrets.env names ${unset.join(', ')}, which is not set here`,
+          'Set it where fairlead serve is started, or its value is not masked',
+        ),
+      );
+    if (existsSync(home.config) && (modeOf(home.config) & 0o022) !== 0)
+      findings.push(blocked('config', `${home.config} can be written by others, who could declare commands`, `chmod 600 ${home.config}`));
     return { config, findings };
   } catch (error) {
     const hint = error instanceof FairleadError ? (error.context.hint ?? 'Correct the named field') : 'Correct the file';
@@ -64,4 +96,8 @@ export const configFindings = (home: DaemonHome, env: Readonly<Record<string, st
 };
 
 /** What lies in the home. */
-export const homeFindings = async (home: DaemonHome): Promise<Finding[]> => [...(await folderFindings(home)), ...(await spaceFindings(home)), ...secretFindings(home)];
+export const homeFindings = async (home: DaemonHome): Promise<Finding[]> => [
+  ...(await folderFindings(home)),
+  ...(await spaceFindings(home)),
+  ...secretFindings(home),
+];

@@ -11,7 +11,21 @@ describe('doctor', () => {
   });
 
   it('proposes toolchain folders and never the home', () => {
-    const path = ['/usr/bin', '/home/ann/.nvm/versions/node/v20/bin', '/home/ann/bin', '/home/ann/.local/bin', '/opt/go/bin', '/home/ann/.cargo/bin', '/home/ann', '/'];
-    expect(toolchainProposals(path, ['/home/ann/.cargo'], '/home/ann')).toEqual(['/home/ann/.nvm/versions/node/v20', '/home/ann/bin', '/home/ann/.local/bin', '/opt/go']);
+    const path = [
+      '/usr/bin',
+      '/home/ann/.nvm/versions/node/v20/bin',
+      '/home/ann/bin',
+      '/home/ann/.local/bin',
+      '/opt/go/bin',
+      '/home/ann/.cargo/bin',
+      '/home/ann',
+      '/',
+    ];
+    expect(toolchainProposals(path, ['/home/ann/.cargo'], '/home/ann')).toEqual([
+      '/home/ann/.nvm/versions/node/v20',
+      '/home/ann/bin',
+      '/home/ann/.local/bin',
+      '/opt/go',
+    ]);
   });
 });

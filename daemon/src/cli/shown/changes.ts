@@ -45,7 +45,15 @@ export const gateText = (gate: Gate): string =>
   ].join('\n');
 
 export const gateTable = (gates: readonly Gate[]): string =>
-  columns(['GATE', 'STATE', 'REASONS', 'STEP', 'OPENED'], gates.map((gate) => [gate.id, gate.state, gate.reasons.join(','), gate.step_id, gate.opened_at]), 'No gates.');
+  columns(
+    ['GATE', 'STATE', 'REASONS', 'STEP', 'OPENED'],
+    gates.map((gate) => [gate.id, gate.state, gate.reasons.join(','), gate.step_id, gate.opened_at]),
+    'No gates.',
+  );
 
 export const artifactTable = (artifacts: readonly Artifact[]): string =>
-  columns(['ARTIFACT', 'KIND', 'SIZE', 'NAME'], artifacts.map((one) => [one.id, one.kind, bytes(one.size), one.name]), 'No artifacts.');
+  columns(
+    ['ARTIFACT', 'KIND', 'SIZE', 'NAME'],
+    artifacts.map((one) => [one.id, one.kind, bytes(one.size), one.name]),
+    'No artifacts.',
+  );

@@ -11,7 +11,7 @@ export const instanceTable = (instances: readonly InstanceSummary[]): string =>
 const policyText = ({ policy }: Instance): string => {
   if (policy.problem !== null) return `INVALID, tasks are refused: ${policy.problem}`;
   if (policy.source === 'none') return 'none: every change needs approval (add .fairlead/project.yaml to the repository)';
-  return policy.source === 'daemon_config' ? 'from the daemon\'s config' : `${policy.ref} at ${short(policy.commit)}`;
+  return policy.source === 'daemon_config' ? "from the daemon's config" : `${policy.ref} at ${short(policy.commit)}`;
 };
 
 export const instanceText = (instance: Instance): string =>
@@ -24,7 +24,10 @@ export const instanceText = (instance: Instance): string =>
       ['executor', instance.default_executor],
       ['confinement', instance.confinement],
       ['policy', policyText(instance)],
-      ['validations', instance.policy.validations.map((one) => (one.required ? one.name : `${one.name} (optional)`)).join(', ') || 'none declared'],
+      [
+        'validations',
+        instance.policy.validations.map((one) => (one.required ? one.name : `${one.name} (optional)`)).join(', ') || 'none declared',
+      ],
       ['gates', instance.policy.gates.when.join(', ')],
       ['halted', instance.halted ? 'yes: fairlead resume' : null],
     ]),
@@ -33,7 +36,12 @@ export const instanceText = (instance: Instance): string =>
 export const executorTable = (executors: readonly ExecutorInfo[]): string =>
   columns(
     ['EXECUTOR', 'READY', 'CONFINEMENT', 'WHAT IT IS'],
-    executors.map((one) => [one.default ? `${one.id} (default)` : one.id, one.available ? 'yes' : `no: ${one.reason}`, one.confinement, one.simulated ? `${one.description} (simulated)` : one.description]),
+    executors.map((one) => [
+      one.default ? `${one.id} (default)` : one.id,
+      one.available ? 'yes' : `no: ${one.reason}`,
+      one.confinement,
+      one.simulated ? `${one.description} (simulated)` : one.description,
+    ]),
     'No executors.',
   );
 
@@ -53,4 +61,8 @@ export const runText = (run: Run): string =>
   ].join('\n');
 
 export const runTable = (runs: readonly Run[]): string =>
-  columns(['RUN', 'STATE', 'PROGRESS', 'STEPS', 'STARTED', 'TITLE'], runs.map((run) => [run.id, run.state, run.progress, run.steps, run.created_at, run.title]), 'No runs.');
+  columns(
+    ['RUN', 'STATE', 'PROGRESS', 'STEPS', 'STARTED', 'TITLE'],
+    runs.map((run) => [run.id, run.state, run.progress, run.steps, run.created_at, run.title]),
+    'No runs.',
+  );

@@ -5,7 +5,8 @@ import { bytes, columns, duration, fields, short } from '../layout.ts';
 import { changeText } from './changes.ts';
 
 /** A state with what it means. */
-export const stateText = (step: Step): string => `${step.state}: ${STEP_STATES[step.state]?.meaning ?? 'a state that this version does not know'}`;
+export const stateText = (step: Step): string =>
+  `${step.state}: ${STEP_STATES[step.state]?.meaning ?? 'a state that this version does not know'}`;
 
 const confinementText = (step: Step): string | null => {
   if (step.confinement === 'unconfined') return 'UNCONFINED: nothing kept this work apart from the machine';
@@ -36,16 +37,29 @@ export const stepText = (step: Step): string =>
   ].join('\n');
 
 export const stepTable = (steps: readonly Step[]): string =>
-  columns(['#', 'STEP', 'STATE', 'EXECUTOR', 'TITLE'], steps.map((step) => [step.number, step.id, step.state, step.executor.requested, step.title]), 'No steps.');
+  columns(
+    ['#', 'STEP', 'STATE', 'EXECUTOR', 'TITLE'],
+    steps.map((step) => [step.number, step.id, step.state, step.executor.requested, step.title]),
+    'No steps.',
+  );
 
 export const attemptTable = (attempts: readonly Attempt[]): string =>
   columns(
     ['#', 'ATTEMPT', 'STATE', 'EXECUTOR', 'CONFINEMENT', 'EXIT', 'STARTED', 'BECAUSE'],
-    attempts.map((one) => [one.number, one.id, one.state, one.executor, one.confinement, one.exit_code ?? one.signal, one.started_at, one.reason?.message]),
+    attempts.map((one) => [
+      one.number,
+      one.id,
+      one.state,
+      one.executor,
+      one.confinement,
+      one.exit_code ?? one.signal,
+      one.started_at,
+      one.reason?.message,
+    ]),
     'No attempts yet.',
   );
 
-const PHASES = { change: 'the change', judges_restored: 'with the base\'s own checks', integration: 'the tree that would land' } as const;
+const PHASES = { change: 'the change', judges_restored: "with the base's own checks", integration: 'the tree that would land' } as const;
 
 export const validationTable = (validations: readonly Validation[]): string =>
   columns(
@@ -65,7 +79,10 @@ export const validationTable = (validations: readonly Validation[]): string =>
 const failedTails = (validations: readonly Validation[]): string[] =>
   validations
     .filter((one) => !one.passed && one.output_tail.trim() !== '')
-    .map((one) => `Output of ${one.name} (untrusted, the end of it):\n${printable(one.output_tail.trimEnd(), { multiline: true }).replace(/^/gm, '  | ')}`);
+    .map(
+      (one) =>
+        `Output of ${one.name} (untrusted, the end of it):\n${printable(one.output_tail.trimEnd(), { multiline: true }).replace(/^/gm, '  | ')}`,
+    );
 
 /** What to do about a gate, with the commands spelt out. */
 export const gateAdvice = (gate: Gate): string =>
@@ -79,7 +96,9 @@ export const resultText = (result: StepResult): string =>
     stepText(result.step),
     ...(result.change ? [changeText(result.change)] : []),
     ...(result.validations.length > 0 ? [validationTable(result.validations), ...failedTails(result.validations)] : []),
-    ...(result.artifacts.length > 0 ? [`Evidence: ${result.artifacts.map((one) => `${printable(one.name)} (${bytes(one.size)})`).join(', ')}`] : []),
+    ...(result.artifacts.length > 0
+      ? [`Evidence: ${result.artifacts.map((one) => `${printable(one.name)} (${bytes(one.size)})`).join(', ')}`]
+      : []),
     ...(result.gate ? [gateAdvice(result.gate)] : []),
     printable(result.sentence),
   ].join('\n\n');
