@@ -93,30 +93,35 @@ export const runChecks = async (order: CheckOrder): Promise<Round> => {
   if (!sandbox) throw new Error('Checks were to run without a sandbox');
   const sinks = new Map<string, OutputSink>();
   const provisioning = openSink(deps.artifacts, deps.redactor);
-  const facts = await runValidations({
-    store: ground.store,
-    commit: order.commit,
-    checks,
-    workspaces: deps.workspaces,
-    name: `${attempt.id}.${order.phase}`,
-    sandbox,
-    provision: {
-      policy: effective.provision,
-      repository: ground.repository,
-      timeout_ms: effective.timeout_ms,
-      output: (chunk, from) => provisioning.write(chunk, from),
-    },
-    env: { FAIRLEAD_STEP: attempt.step_id, FAIRLEAD_ATTEMPT: attempt.id },
-    output: (check) => {
-      const sink = openSink(deps.artifacts, deps.redactor);
-      sinks.set(check.name, sink);
-      return (chunk, from) => sink.write(chunk, from);
-    },
-    done: (check) => (check.interrupted ? undefined : recordCheck(order, check, sinks.get(check.name))),
-    started: ({ pid, started }) => deps.ledger.record((tx) => tx.set.attempt(attempt.id, { pid, pid_started: started })),
-    collect: (out) => collectFiles(order, out),
-    ...(order.signal && { signal: order.signal }),
-  }).finally(() => keepProvisioning(order, provisioning));
+  let facts: readonly ValidationFacts[];
+  try {
+    facts = await runValidations({
+      store: ground.store,
+      commit: order.commit,
+      checks,
+      workspaces: deps.workspaces,
+      name: `${attempt.id}.${order.phase}`,
+      sandbox,
+      provision: {
+        policy: effective.provision,
+        repository: ground.repository,
+        timeout_ms: effective.timeout_ms,
+        output: (chunk, from) => provisioning.write(chunk, from),
+      },
+      env: { FAIRLEAD_STEP: attempt.step_id, FAIRLEAD_ATTEMPT: attempt.id },
+      output: (check) => {
+        const sink = openSink(deps.artifacts, deps.redactor);
+        sinks.set(check.name, sink);
+        return (chunk, from) => sink.write(chunk, from);
+      },
+      done: (check) => (check.interrupted ? undefined : recordCheck(order, check, sinks.get(check.name))),
+      started: ({ pid, started }) => deps.ledger.record((tx) => tx.set.attempt(attempt.id, { pid, pid_started: started })),
+      collect: (out) => collectFiles(order, out),
+      ...(order.signal && { signal: order.signal }),
+    });
+  } finally {
+    await keepProvisioning(order, provisioning);
+  }
   return { interrupted: facts.some((check) => check.interrupted), unconfirmed: facts.some((check) => check.stopped === 'unconfirmed') };
 };
 

@@ -40,7 +40,7 @@ export const createTimers = ({ ledger, clock, log, expireGates }: TimerOptions):
       const now = clock.now();
       const waits = ledger.read.stepsIn(['waiting_quota']).map((step) => Math.max(0, (step.resume_at ?? now) - now));
       cancel = clock.after(Math.min(LONGEST_MS, ...waits), () => {
-        due()
+        void due()
           .catch((error: unknown) => log.error({ err: error }, 'what fell due could not be recorded'))
           .then(() => timers.set());
       });
