@@ -8,14 +8,14 @@ import { isoTime } from '@fairlead/shared/kit/clock';
 import type * as z from 'zod';
 import type { Asker } from '../commands/command.ts';
 import { formatCursor } from '../core/cursor.ts';
-import { digestOf } from '../core/digest.ts';
 import type { GrantRecord, InstanceRecord } from '../core/records.ts';
 import { listFiles, readFileAt, searchFiles } from '../git/read.ts';
 import type { Store } from '../git/store.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { grantView } from '../ledger/views.ts';
-import type { OwnerPolicy } from '../policy/effective.ts';
+import { policyView, type OwnerPolicy } from '../policy/effective.ts';
 import { budgetLeft } from '../policy/grant.ts';
+import { defaultProjectPolicy } from '../policy/project-policy.ts';
 import type { HandlersOf } from './asked.ts';
 import { jsonBytes } from './evidence.ts';
 import { found, servedInstance } from './found.ts';
@@ -67,40 +67,21 @@ const operationsFor = (rows: readonly Operation[], { remote, grant }: Asker): st
     .map((row) => row.name);
 };
 
-const NO_FENCE = { allowed: [], forbidden: [], protected: [], files: 0, lines: 0 };
-
-const policyView = ({ source, ref, commit, policy }: OwnerPolicy): PolicyView => ({
-  source,
-  ref,
-  commit,
-  digest: digestOf({ source, ref, commit, policy }),
-  problem: null,
-  validations: Object.entries(policy.validations).map(([name, one]) => ({ name, required: one.required, argv: one.run })),
-  fence: policy.fence,
-  gates: policy.gates,
-});
-
 /** A policy that cannot be read is shown with what is wrong; paths of the machine stay out of it. */
 const brokenPolicy = (instance: InstanceRecord, error: unknown): PolicyView => {
   if (!(error instanceof FairleadError)) throw error;
   const problem = error.code === 'project_policy_invalid' ? error.message : 'The repository cannot be read at present';
-  return {
-    source: 'policy_ref',
-    ref: instance.policy_ref,
-    commit: null,
-    digest: digestOf({ problem }),
-    problem,
-    validations: [],
-    fence: NO_FENCE,
-    gates: { when: ['always'], self_approval: false, integrate_on_approval: false },
-  };
+  return policyView({ source: 'policy_ref', ref: instance.policy_ref, commit: null, policy: defaultProjectPolicy() }, problem);
 };
 
 /** An instance with all that a planner needs to begin. */
 export const describeInstance = async (parts: InstanceParts, instance: InstanceRecord, asker: Asker): Promise<Instance> => {
   const { ledger, repositories } = parts;
   const [policy, tip] = await Promise.all([
-    repositories.ownerPolicy(instance).then(policyView, (error: unknown) => brokenPolicy(instance, error)),
+    repositories.ownerPolicy(instance).then(
+      (owner) => policyView(owner),
+      (error: unknown) => brokenPolicy(instance, error),
+    ),
     repositories.tip(instance, instance.target).catch(() => null),
   ]);
   return {

@@ -3,6 +3,7 @@ import type { Log } from '@fairlead/shared/kit/log';
 import { durationMs } from '@fairlead/shared/contract/task';
 import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
 import type { Confinement } from '@fairlead/shared/contract/states';
+import { expireGates } from '../commands/decide-gate.ts';
 import type { DaemonHome } from '../config/home.ts';
 import type { Settings } from '../config/settings.ts';
 import type { InstanceRecord } from '../core/records.ts';
@@ -81,7 +82,15 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
     delivery,
     confinement,
     repositories: createRepositories(grounds, policyOverride),
-    scheduler: createScheduler({ ledger, runner, delivery, clock, log, parallelism: settings.parallelism }),
+    scheduler: createScheduler({
+      ledger,
+      runner,
+      delivery,
+      clock,
+      log,
+      parallelism: settings.parallelism,
+      expireGates: () => expireGates({ ledger, clock }),
+    }),
     executorsOf: (instance) => executors.list({ confinement: confinement(instance), default_executor: instance.default_executor }),
     recover: async () => void (await recover({ ledger, executors, workspaces, artifacts, delivery, log })),
   };
