@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import * as z from 'zod';
 
 type Schema = z.core.$ZodType;
@@ -26,7 +26,7 @@ const numbersOf = ({ minimum = 0, maximum = 1_000_000 }: Facts): fc.Arbitrary<nu
 
 const leafOf = (schema: Schema): fc.Arbitrary<unknown> => {
   const { def } = schema._zod;
-  switch (def.type) {
+  switch (def.type as string) {
     case 'string':
       return stringsOf(factsOf(schema));
     case 'number':
@@ -45,7 +45,7 @@ const leafOf = (schema: Schema): fc.Arbitrary<unknown> => {
 /** Values that a schema of an operation accepts, generated from the schema itself: what adds an operation adds its tests. */
 export const generated = (schema: Schema): fc.Arbitrary<unknown> => {
   const { def } = schema._zod;
-  switch (def.type) {
+  switch (def.type as string) {
     case 'object': {
       const { shape } = def as z.core.$ZodObjectDef;
       const required = Object.keys(shape).filter((name) => shape[name]!._zod.optin !== 'optional');

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import * as z from 'zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FairleadError } from '../src/contract/errors.ts';
@@ -40,7 +40,7 @@ describe('the table', () => {
     expect(row.effect === 'read').toBe(methodOf(row) === 'GET');
     for (const parameter of pathParameters(row)) {
       expect(row.input.shape, parameter).toHaveProperty(parameter);
-      expect(row.input.shape[parameter]!._zod.optin, parameter).not.toBe('optional');
+      expect((row.input.shape[parameter] as z.core.$ZodType)._zod.optin, parameter).not.toBe('optional');
     }
     if (row.remote) expect(['daemon', 'each']).toContain(row.surface);
     if (row.effect === 'decide') expect(row.scope).toMatch(/:decide$/);

@@ -17,7 +17,7 @@ export const fetchTransport: Transport = async ({ url, signal, body, ...rest }) 
   return {
     status: response.status,
     text: () => response.text(),
-    bytes: () => (response.body ?? new ReadableStream({ start: (c) => c.close() })) as unknown as AsyncIterable<Uint8Array>,
+    bytes: () => (response.body ?? new ReadableStream({ start: (c) => c.close() })) as AsyncIterable<Uint8Array>,
   };
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { ERRORS, ERROR_CODES, FairleadError, Problem, invalidInput } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { EXIT, STEP_STATES } from './states.ts';

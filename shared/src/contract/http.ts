@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { FairleadError, invalidInput } from './errors.ts';
 import type { Method, Operation } from './operations/operation.ts';
 import { FOREIGN_TASK_FIELDS } from './task.ts';

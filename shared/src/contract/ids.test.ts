@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConnectorId, InstanceId, RELAY_KINDS, RESOURCE_KINDS, RunId, StepId, newRelayId, newResourceId, ownerPrefix, parseResourceId, prefixOf } from './ids.ts';
 import { Pattern, TaskSpec, durationMs } from './task.ts';

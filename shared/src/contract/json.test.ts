@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from './errors.ts';
 import { canonicalJson, parseStrictJson, type Json } from './json.ts';
@@ -97,7 +97,7 @@ describe('parseStrictJson', () => {
   });
 
   it('finds a repeated member wherever it stands, and however it is escaped', () => {
-    const escape = (key: string) => [...key].map((character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+    const escape = (key: string) => Array.from(key, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z]{0,5}$/), values, values, fc.boolean(), fc.nat(5), (key, one, two, escaped, depth) => {
         const members = `{"${key}":${JSON.stringify(one)},"${escaped ? escape(key) : key}":${JSON.stringify(two)}}`;
@@ -133,7 +133,7 @@ describe('canonicalJson', () => {
     const shuffled = (value: Json): Json => {
       if (Array.isArray(value)) return value.map(shuffled);
       if (typeof value !== 'object' || value === null) return value;
-      return Object.fromEntries(Object.entries(value).reverse().map(([key, member]) => [key, shuffled(member)]));
+      return Object.fromEntries(Object.entries(value).toReversed().map(([key, member]) => [key, shuffled(member)]));
     };
     fc.assert(
       fc.property(values, (value) => {

@@ -37,6 +37,9 @@ export interface OutputOptions {
   readonly stderr: TextSink;
 }
 
+/** Columns that a cell takes: code points, which is right for all but wide and combining characters. */
+const widthOf = (cell: string): number => Array.from(cell).length;
+
 const textOf = (human: string | (() => string)): string => (typeof human === 'string' ? human : human());
 
 export const createOutput = ({ json = false, quiet = false, color, stdout, stderr }: OutputOptions): Output => {
@@ -63,8 +66,8 @@ export const createOutput = ({ json = false, quiet = false, color, stdout, stder
     },
     table(rows) {
       const cells = rows.map((row) => row.map((cell) => printable(cell)));
-      const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? '')].length)));
-      const line = (row: readonly string[]) => row.map((cell, column) => cell + ' '.repeat(widths[column]! - [...cell].length)).join('  ').trimEnd();
+      const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => widthOf(row[column] ?? ''))));
+      const line = (row: readonly string[]) => row.map((cell, column) => cell + ' '.repeat(widths[column]! - widthOf(cell))).join('  ').trimEnd();
       return cells.map((row, index) => (index === 0 ? colour('bold', line(row)) : line(row))).join('\n');
     },
   };

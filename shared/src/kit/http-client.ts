@@ -111,7 +111,7 @@ const drink = (body: Readable, take: (chunk: Uint8Array) => void): Promise<void>
       try {
         take(chunk);
       } catch (error) {
-        reject(error as Error);
+        reject(error);
         body.destroy();
       }
     });

@@ -303,13 +303,13 @@ export const requestListener = (parts: ServerParts): RequestListener => {
     try {
       parts.check?.(context);
       const listener = parts.listeners?.[path];
-      if (listener) return void listener(request, response);
+      if (listener) return listener(request, response);
       result = jsonAnswer(await routed(root, parts, request, context, mark < 0 ? '' : url.slice(mark + 1)));
     } catch (error) {
       parts.failed?.(error, context);
       result = problemResponse(error, context.id);
       if (error instanceof FairleadError && error.code === 'method_not_allowed') {
-        result = new RawAnswer(result.body, { status: result.status, headers: { ...result.headers, allow: (error.context.more?.['allowed'] as string[]).join(', ') } });
+        result = new RawAnswer(result.body, { status: result.status, headers: { ...result.headers, allow: String(error.context.more?.['allowed']) } });
       }
     }
     if (response.destroyed) return;

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { FairleadError } from '../contract/errors.ts';
 import { writeFileAtomic } from './atomic-file.ts';
@@ -12,12 +12,12 @@ export type SecretPrefix = (typeof SECRET_PREFIXES)[number];
 export const mintSecret = (prefix: SecretPrefix): string => `${prefix}_${randomBytes(32).toString('base64url')}`;
 
 /** What is stored of a secret that is only verified. A plain hash is enough, because minted secrets cannot be guessed. */
-export const hashSecret = (secret: string): string => createHash('sha256').update(secret).digest('hex');
+export const hashSecret = (secret: string): string => hash('sha256', secret, 'hex');
 
 /** Whether a presented secret is the hashed one, in a time that tells nothing about it. */
-export const secretMatches = (hash: string, secret: string): boolean => {
-  const expected = Buffer.from(hash, 'hex');
-  const presented = createHash('sha256').update(secret).digest();
+export const secretMatches = (stored: string, secret: string): boolean => {
+  const expected = Buffer.from(stored, 'hex');
+  const presented = hash('sha256', secret, 'buffer');
   return expected.length === presented.length && timingSafeEqual(expected, presented);
 };
 

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { getPublicKey, hashes, sign as nobleSign, verify as nobleVerify } from '@noble/ed25519';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../contract/errors.ts';
 import { InstanceId } from '../contract/ids.ts';

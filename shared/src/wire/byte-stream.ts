@@ -83,7 +83,8 @@ export const createOutgoingCredit = (): OutgoingCredit => {
   let wake: (() => void) | undefined;
   return {
     async take(wanted) {
-      while (left === 0 && !stopped) {
+      const spent = () => left === 0 && !stopped;
+      while (spent()) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

@@ -314,7 +314,7 @@ describe('streams', () => {
         type: 'text/event-stream',
         body: (async function* () {
           yield bytes(1);
-          await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+          await new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
         })(),
       }),
       clock,

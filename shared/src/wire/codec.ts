@@ -42,8 +42,8 @@ const violation = (detail: string, cause?: unknown) => new FairleadError('protoc
 /** The type of a frame, read from its first characters, so that the parser that fits it is chosen before anything is parsed. */
 const TYPE = /^\{"t":"([a-z]{1,20})"/;
 
-const readFrame = <F>(text: string, table: Readonly<Record<string, z.ZodType>>): F => {
-  const type = TYPE.exec(text)?.[1] ?? '';
+const readFrame = <F extends { readonly t: string }>(text: string, table: { readonly [T in F['t']]: z.ZodType }): F => {
+  const type = (TYPE.exec(text)?.[1] ?? '') as F['t'];
   if (!Object.hasOwn(table, type)) throw violation('The peer sent a frame of a type that is not known here.');
   let value: unknown;
   if (STRICT_FRAMES.has(type)) value = parseStrictJson(text);
@@ -54,7 +54,7 @@ const readFrame = <F>(text: string, table: Readonly<Record<string, z.ZodType>>):
       throw new FairleadError('malformed_json', { detail: 'The peer sent a frame that is not JSON.', cause });
     }
   }
-  const result = table[type]!.safeParse(value);
+  const result = table[type].safeParse(value);
   if (!result.success) throw invalidInput(result.error, type);
   return result.data as F;
 };

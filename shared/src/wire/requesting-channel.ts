@@ -38,7 +38,7 @@ export const createRequestingChannel = (transport: Transport, clock: Clock, { on
     if (ended) return;
     ended = true;
     transport.receive(() => {});
-    for (const id of [...pending.keys()]) fail(id, (entry) => lost(entry, 'connector_offline'));
+    for (const id of pending.keys()) fail(id, (entry) => lost(entry, 'connector_offline'));
     writer.flush();
     onEnd({ code, detail });
   };

@@ -100,10 +100,9 @@ export const socketTransport = (socket: WebSocket, raw: Duplex, clock: Clock, in
     sendBytes: (data) => send(data, true),
     receive(next) {
       handler = next;
-      while (handler && waiting.length > 0) {
-        const { data, binary } = waiting.shift()!;
-        handler(data, binary);
-      }
+      // A reader may hand over to the next, or to nobody, while it reads.
+      const taken = () => (handler ? waiting.shift() : undefined);
+      for (let message = taken(); message; message = taken()) handler?.(message.data, message.binary);
       if (handler) socket.resume();
     },
     onEnd(tell) {
@@ -139,29 +138,31 @@ export const relayAddress = (address: string): { readonly origin: string; readon
   const url = URL.canParse(address) ? new URL(address) : undefined;
   const refuse = (rule: string) => new FairleadError('config_invalid', { field: 'relay', rule, detail: `The relay address ${rule}.` });
   if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw refuse('must be an http or https address');
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') throw refuse('must not carry credentials, a query or a fragment');
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+    throw refuse('must not carry credentials, a query or a fragment');
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) throw refuse('must be https, except on this machine itself');
   return { origin: url.origin, socketUrl: `${url.origin.replace(/^http/, 'ws')}${CONNECT_PATH}` };
 };
 
-const readProblem = (response: IncomingMessage): Promise<FairleadError> =>
-  new Promise((resolve) => {
-    const otherwise = new FairleadError('relay_not_running', { detail: `What answers at the relay's address is no relay (status ${response.statusCode}).` });
-    let text = '';
-    response.setEncoding('utf8');
-    response.on('data', (part: string) => {
-      if (text.length < 16_384) text += part;
-    });
-    response.on('error', () => resolve(otherwise));
-    response.on('close', () => resolve(otherwise));
-    response.on('end', () => {
-      try {
-        resolve(FairleadError.fromProblem(Problem.parse(JSON.parse(text))));
-      } catch {
-        resolve(otherwise);
-      }
-    });
+const readProblem = (response: IncomingMessage, resolve: (problem: FairleadError) => void): void => {
+  const otherwise = new FairleadError('relay_not_running', {
+    detail: `What answers at the relay's address is no relay (status ${response.statusCode}).`,
   });
+  let text = '';
+  response.setEncoding('utf8');
+  response.on('data', (part: string) => {
+    if (text.length < 16_384) text += part;
+  });
+  response.on('error', () => resolve(otherwise));
+  response.on('close', () => resolve(otherwise));
+  response.on('end', () => {
+    try {
+      resolve(FairleadError.fromProblem(Problem.parse(JSON.parse(text))));
+    } catch {
+      resolve(otherwise);
+    }
+  });
+};
 
 /**
  * Opens the connection to a relay. The handshake is still to come.
@@ -187,13 +188,22 @@ export const dialRelay = (address: string, clock: Clock, signal?: AbortSignal): 
     });
     socket.once('open', () => settle(() => resolve(socketTransport(socket, raw!, clock))));
     socket.once('unexpected-response', (request, response) => {
-      void readProblem(response).then((problem) => {
+      readProblem(response, (problem) => {
         settle(() => reject(problem));
         request.destroy();
       });
     });
     socket.on('error', (cause: NodeJS.ErrnoException) => {
-      settle(() => reject(signal?.aborted ? signal.reason : new FairleadError('relay_not_running', { detail: `The relay at ${address} cannot be reached (${cause.code ?? cause.message}).`, cause })));
+      settle(() =>
+        reject(
+          signal?.aborted
+            ? signal.reason
+            : new FairleadError('relay_not_running', {
+                detail: `The relay at ${address} cannot be reached (${cause.code ?? cause.message}).`,
+                cause,
+              }),
+        ),
+      );
     });
   });
 
@@ -201,7 +211,9 @@ export const dialRelay = (address: string, clock: Clock, signal?: AbortSignal): 
 export const refuseUpgrade = (socket: Duplex, error: FairleadError): void => {
   const body = JSON.stringify(error.toProblem());
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 ${error.status} Refused\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  socket.end(
+    `HTTP/1.1 ${error.status} Refused\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 };
 
 export interface SocketServer {
@@ -222,7 +234,8 @@ export const createSocketServer = (options: {
 }): SocketServer => {
   const server = new WebSocketServer({ ...WIRE, noServer: true, clientTracking: true, handleProtocols: () => SUBPROTOCOL });
   const check = (request: IncomingMessage) => {
-    if (request.headers.origin !== undefined) throw new FairleadError('origin_denied', { detail: 'Connectors are no browsers; a request with an Origin is refused.' });
+    if (request.headers.origin !== undefined)
+      throw new FairleadError('origin_denied', { detail: 'Connectors are no browsers; a request with an Origin is refused.' });
     if ((request.url ?? '').split('?')[0] !== CONNECT_PATH) throw new FairleadError('not_found');
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
     if (!offered.includes(SUBPROTOCOL)) throw new FairleadError('protocol_unsupported', { detail: `This relay speaks ${SUBPROTOCOL}.` });

@@ -53,5 +53,5 @@ export const operation = <const R extends Row>(row: R): Complete<R> => {
     surface: 'daemon',
     repeatable: effect === 'read',
     ...row,
-  } as unknown as Complete<R>;
+  };
 };
