@@ -41,7 +41,7 @@ export const createHandlers = (parts: ApiParts): Handlers => {
   const { ledger, clock, wakes } = parts;
   const { read } = ledger;
   return {
-    ...runReads(read),
+    ...runReads(ledger),
     ...instanceReads(parts),
     ...evidenceReads({ read, artifacts: parts.artifacts, live: parts.live }),
     ...machineReads({ read, about: parts.about, provenance: parts.provenance }),
