@@ -23,8 +23,9 @@ const manyFiles = (path: string): string => {
 
 /** A patch that changes one line of one file, another file each time. */
 const patchFor = (at: number): string => {
-  const name = fileName(at * 37);
-  const line = (text: string, of: number) => `${text}line ${of} of file ${at * 37}, long enough to look like code in a real project\n`;
+  const file = (at * 37) % FILES;
+  const name = fileName(file);
+  const line = (text: string, of: number) => `${text}line ${of} of file ${file}, long enough to look like code in a real project\n`;
   return `diff --git a/${name} b/${name}\n--- a/${name}\n+++ b/${name}\n@@ -1,4 +1,4 @@\n${line(' ', 0)}${line('-', 1)}+changed by ${randomUUID()}\n${line(' ', 2)}${line(' ', 3)}`;
 };
 
