@@ -1,5 +1,4 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { isoTime } from '@fairlead/shared/kit/clock';
 import type { InstanceRecord } from '../core/records.ts';
 import type { Reads } from '../ledger/ledger.ts';
 
@@ -15,5 +14,3 @@ export const servedInstance = (read: Reads, id: string): InstanceRecord => {
   if (!instance || instance.removed_at !== null) throw new FairleadError('not_found');
   return instance;
 };
-
-export const optionalTime = (ms: number | null): string | null => (ms === null ? null : isoTime(ms));
