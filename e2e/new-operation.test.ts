@@ -54,8 +54,7 @@ let planner: Client;
 let plannerToken = '';
 
 /** The typed client does not know the name of a row that only this test has. */
-const greet = (client: Client, input: Record<string, unknown>) =>
-  client.call('greet_instance' as OperationName, input);
+const greet = (client: Client, input: Record<string, unknown>) => client.call('greet_instance' as OperationName, input);
 
 const secretIn = (...path: string[]) => readFileSync(join(home, ...path), 'utf8').trim();
 

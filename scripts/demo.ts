@@ -44,9 +44,18 @@ const { values } = readFlags(USAGE, () =>
 );
 
 const readTask = async (file: string): Promise<TaskInput> => {
-  const text = readFileSync(file, 'utf8');
-  const { parse } = await import('yaml');
-  return parse(text) as TaskInput;
+  try {
+    const text = readFileSync(file, 'utf8');
+    const { parse } = await import('yaml');
+    return parse(text) as TaskInput;
+  } catch (cause) {
+    throw new FairleadError('invalid_input', {
+      field: '--task',
+      rule: 'must be a task file in YAML or JSON',
+      detail: `${file} cannot be read: ${(cause as Error).message}`,
+      cause,
+    });
+  }
 };
 
 /** How the sample's own tests fare in the owner's checkout, in one line. */

@@ -21,7 +21,7 @@ export interface Pair {
 /** What a ratio must reach: at least so much, or at most. */
 export type Limit = { readonly atLeast: number } | { readonly atMost: number } | undefined;
 
-const rounded = (value: number): number => Number(value.toPrecision(4));
+export const rounded = (value: number): number => Number(value.toPrecision(4));
 
 export const figureOf = (name: string, unit: string, pairs: readonly Pair[], limit: Limit): Figure => {
   const ratio = median(pairs.map(({ ours, baseline }) => ours / baseline));
