@@ -70,7 +70,7 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
     delegate: identity.delegate,
     repositories: working.repositories,
   };
-  const listener = createApi({
+  const app = createApi({
     ...shown,
     clock,
     log,
@@ -92,7 +92,7 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
       parallelism: settings.parallelism,
     },
   });
-  return listen(listener, { host: settings.host, port: settings.port });
+  return listen(app, { host: settings.host, port: settings.port });
 };
 
 const stopAll = async ({ ledger, working, wakes, state, order, log }: Assembled, listening: Listening): Promise<void> => {

@@ -4,7 +4,7 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { OPERATIONS, operationsOf, type OperationTable } from '@fairlead/shared/contract/operations/table';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import { isoTime, systemClock, type Clock } from '@fairlead/shared/kit/clock';
-import { checkHostAndOrigin, listen, rawJson, requestListener, type Listening } from '@fairlead/shared/kit/http-server';
+import { checkHostAndOrigin, listen, rawJson, createApp, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { loadOrCreateKey, type KeyPair } from '@fairlead/shared/kit/signature';
 import { lockHome } from '@fairlead/shared/kit/sqlite';
@@ -81,20 +81,20 @@ const assemble = async (base: Base) => {
     about: { origin, relayKey: key.publicKey, startedAt: base.startedAt, draining },
   });
   const mcp = mcpEndpoint({ gatekeeper, planner, hub, clock, log, table });
-  return { audit, tokens, hub, planner, mcp, handle: apiHandle({ gatekeeper, planner, admin, audit }) };
+  return { audit, tokens, hub, planner, mcp, gatekeeper, handle: apiHandle({ gatekeeper, planner, admin, audit }) };
 };
 type Parts = Awaited<ReturnType<typeof assemble>>;
 
-const httpListener = (base: Base, parts: Parts) => {
+const httpApp = (base: Base, parts: Parts) => {
   const rows = operationsOf('relay', base.table);
   const document = JSON.stringify(openapi(rows, { title: 'Fairlead relay', version: VERSION, prefix: '/api/v2' }));
-  return requestListener({
+  return createApp({
     mounts: [{ prefix: '/api/v2', rows, handle: parts.handle }],
     routes: {
       ...healthRoutes({ clock: base.clock, writable: () => base.store.writable(), draining: () => base.draining }),
       'GET /api/v2/openapi.json': () => rawJson(document),
     },
-    listeners: { '/mcp': parts.mcp.listener },
+    endpoints: { '/mcp': parts.mcp.serve },
     check: ({ headers }) =>
       checkHostAndOrigin(headers, {
         hosts: [new URL(base.origin).host, ...base.settings.allowed_hosts],
@@ -104,6 +104,7 @@ const httpListener = (base: Base, parts: Parts) => {
       if (!(error instanceof FairleadError) || error.code === 'internal')
         base.log.error({ err: error, request_id: id, path }, 'a request failed');
     },
+    refused: (error, context) => parts.gatekeeper.unread(error, context),
   });
 };
 
@@ -158,7 +159,7 @@ export const startRelay = async ({ home, settings, clock = systemClock, table = 
       draining: false,
     };
     const parts = await assemble(base);
-    const server = await listen(httpListener(base, parts), { host: settings.host, port: settings.port });
+    const server = await listen(httpApp(base, parts), { host: settings.host, port: settings.port });
     base.origin = settings.origin ?? server.url;
     const sockets = socketServer(base, parts);
     server.server.on('upgrade', (request, raw, head) => sockets.upgrade(request, raw, head));

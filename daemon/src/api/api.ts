@@ -1,9 +1,8 @@
-import type { RequestListener } from 'node:http';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { openapi } from '@fairlead/shared/contract/openapi';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { Clock } from '@fairlead/shared/kit/clock';
-import { checkHostAndOrigin, requestListener } from '@fairlead/shared/kit/http-server';
+import { checkHostAndOrigin, createApp } from '@fairlead/shared/kit/http-server';
 import type { Log } from '@fairlead/shared/kit/log';
 import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { AnyHandler, Handlers } from './asked.ts';
@@ -53,12 +52,12 @@ export const createHandlers = (parts: ApiParts): Handlers => {
 
 const documentOf = (rows: readonly Operation[], version: string) => openapi(rows, { title: 'Fairlead daemon', version, prefix: PREFIX });
 
-/** The daemon's HTTP API as a request listener: routes, checks and errors all come from the tables. */
-export const createApi = (parts: ApiParts): RequestListener => {
+/** The daemon's HTTP API: routes, checks and errors all come from the tables. */
+export const createApi = (parts: ApiParts) => {
   const { ledger, clock, operatorHash, rows, draining, log, about } = parts;
   const handlers: Readonly<Record<string, AnyHandler>> = { ...createHandlers(parts), ...parts.more };
   let document: Record<string, unknown> | undefined;
-  return requestListener({
+  return createApp({
     mounts: [{ prefix: PREFIX, rows, handle: createPipeline({ ledger, clock, operatorHash, handlers, draining }) }],
     routes: {
       'GET /healthz': () => ({ ok: true }),

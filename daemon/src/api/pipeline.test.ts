@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { operation } from '@fairlead/shared/contract/operations/operation';
 import { systemClock } from '@fairlead/shared/kit/clock';
-import { listen, requestListener, type Listening } from '@fairlead/shared/kit/http-server';
+import { listen, createApp, type Listening } from '@fairlead/shared/kit/http-server';
 import { hashSecret, mintSecret } from '@fairlead/shared/kit/secret';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as z from 'zod';
@@ -40,7 +40,7 @@ describe('an operation of another table', () => {
       },
     };
     const handle = createPipeline({ ledger, clock: systemClock, operatorHash: hashSecret(token), handlers, draining: () => draining });
-    server = await listen(requestListener({ mounts: [{ prefix: '/api/v1', rows: [greet], handle }] }), { host: '127.0.0.1', port: 0 });
+    server = await listen(createApp({ mounts: [{ prefix: '/api/v1', rows: [greet], handle }] }), { host: '127.0.0.1', port: 0 });
   });
   afterAll(async () => {
     await server.close();

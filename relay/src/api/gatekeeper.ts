@@ -15,6 +15,8 @@ export interface Gatekeeper {
   admin(row: Operation, context: RequestContext): Promise<void>;
   /** Counts a failed attempt of a stranger and answers the error for it. */
   failed(address: string, error: unknown): unknown;
+  /** Puts into the audit what was refused before anybody asked who calls: a bad body, host, origin, path or method. */
+  unread(error: unknown, caller: Caller): Promise<void>;
   draining(): boolean;
 }
 
@@ -109,6 +111,9 @@ export const createGatekeeper = ({ tokens, isAdmin, countStranger, audit, clock,
         throw await refuse(row.name, row.effect, 'anonymous', context, error as FairleadError);
       }
       throw await refuse(row.name, row.effect, token.id, context, new FairleadError('scope_denied', { more: { scope: row.scope } }));
+    },
+    async unread(error, caller) {
+      if (error instanceof FairleadError) await refuse('http', 'read', 'anonymous', caller, error);
     },
     failed: (address, error) => (error instanceof FairleadError ? countStranger(address, error) : error),
   };

@@ -1,11 +1,9 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
 import { McpServer, createMcpHandler, type AuthInfo, type McpHttpHandler } from '@modelcontextprotocol/server';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { OPERATIONS, operationsOf, type OperationTable } from '@fairlead/shared/contract/operations/table';
-import { randomBytes, type Clock } from '@fairlead/shared/kit/clock';
-import { bearerOf, problemResponse, readJsonBody } from '@fairlead/shared/kit/http-server';
+import type { Clock } from '@fairlead/shared/kit/clock';
+import { bearerOf, readJsonBody, type RequestContext } from '@fairlead/shared/kit/http-server';
 import type { Log } from '@fairlead/shared/kit/log';
 import type { Gatekeeper } from '../api/gatekeeper.ts';
 import type { LiveToken } from '../auth/planner-tokens.ts';
@@ -29,7 +27,8 @@ export interface EndpointParts {
 }
 
 export interface McpEndpoint {
-  readonly listener: RequestListener;
+  /** @throws FairleadError for what is refused before the protocol begins */
+  serve(request: Request, context: RequestContext): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -55,15 +54,12 @@ const buildServer = (parts: EndpointParts, calls: ToolCallParts, caller: ToolCal
 
 const callerOf = (authInfo: AuthInfo | undefined): ToolCaller => authInfo!.extra!['caller'] as ToolCaller;
 
-const answerProblem = (response: ServerResponse, error: unknown, requestId: string): void => {
-  const problem = problemResponse(error, requestId);
-  const headers = {
-    ...problem.headers,
-    ...(problem.status === 401 && { 'www-authenticate': 'Bearer realm="fairlead", error="invalid_token"' }),
-    'cache-control': 'no-store',
-  };
-  // The body was not read, so the connection cannot carry another request.
-  response.writeHead(problem.status, { ...headers, connection: 'close' }).end(problem.body);
+const secretOf = (context: RequestContext): string | undefined => {
+  try {
+    return bearerOf(context.headers);
+  } catch {
+    return undefined;
+  }
 };
 
 /**
@@ -78,40 +74,18 @@ export const mcpEndpoint = (parts: EndpointParts): McpEndpoint => {
     maxRequestBodySize: LIMITS.request_body.value,
     onerror: (error) => parts.log.debug({ err: error }, 'an MCP request was refused'),
   });
-  const callers = new WeakMap<IncomingMessage, { readonly authInfo: AuthInfo; readonly body: unknown }>();
-  const serve = getRequestListener(
-    (request, env) => {
-      const { authInfo, body } = callers.get((env as { incoming: IncomingMessage }).incoming)!;
-      return handler.fetch(request, { authInfo, ...(body !== undefined && { parsedBody: body }) });
-    },
-    { overrideGlobalObjects: false },
-  );
-
-  const admit = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const requestId = `req_${randomBytes(9).toString('hex')}`;
-    const address = request.socket.remoteAddress ?? '';
-    try {
+  return {
+    async serve(request, context) {
       if (parts.gatekeeper.draining()) throw new FairleadError('draining');
-      const token = await parts.gatekeeper.planner('mcp', 'read', secretOf(request), { id: requestId, address });
-      const caller: ToolCaller = { token, requestId, address };
-      const isJson = request.method === 'POST' && /^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '');
+      const token = await parts.gatekeeper.planner('mcp', 'read', secretOf(context), context);
+      const caller: ToolCaller = { token, requestId: context.id, address: context.address };
+      const isJson = request.method === 'POST' && /^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '');
       const body = isJson ? await readJsonBody(request) : undefined;
       const authInfo: AuthInfo = { token: '', clientId: token.id, scopes: [...token.scopes], extra: { caller } };
-      callers.set(request, { authInfo, body });
-      response.setHeader('x-content-type-options', 'nosniff');
-      await serve(request, response);
-    } catch (error) {
-      if (!response.headersSent) answerProblem(response, error, requestId);
-      else response.destroy();
-    }
+      const answer = await handler.fetch(request, { authInfo, ...(body !== undefined && { parsedBody: body }) });
+      answer.headers.set('x-content-type-options', 'nosniff');
+      return answer;
+    },
+    close: () => handler.close(),
   };
-  return { listener: (request, response) => void admit(request, response), close: () => handler.close() };
-};
-
-const secretOf = (request: IncomingMessage): string | undefined => {
-  try {
-    return bearerOf(request.headers);
-  } catch {
-    return undefined;
-  }
 };

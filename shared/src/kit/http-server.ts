@@ -1,6 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import http, { type IncomingHttpHeaders, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { ReadableStream } from 'node:stream/web';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { Hono, type Context, type Handler, type MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { FairleadError } from '../contract/errors.ts';
 import { fromHttp, methodOf, pathOf } from '../contract/http.ts';
 import { parseStrictJson } from '../contract/json.ts';
@@ -28,7 +32,10 @@ export class RawAnswer {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array | string>;
 
-  constructor(body: RawAnswer['body'], { status = 200, headers = {} }: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {}) {
+  constructor(
+    body: RawAnswer['body'],
+    { status = 200, headers = {} }: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
+  ) {
     this.body = body;
     this.status = status;
     this.headers = headers;
@@ -36,7 +43,8 @@ export class RawAnswer {
 }
 
 /** JSON text or bytes that are handed on as they came. */
-export const rawJson = (body: string | Uint8Array, status = 200): RawAnswer => new RawAnswer(body, { status, headers: { 'content-type': 'application/json' } });
+export const rawJson = (body: string | Uint8Array, status = 200): RawAnswer =>
+  new RawAnswer(body, { status, headers: { 'content-type': 'application/json' } });
 
 /** Serves one operation. The input is put together but not validated (`readInput`); the answer is a JSON value or a RawAnswer. */
 export type Handle = (row: Operation, rawInput: Record<string, unknown>, context: RequestContext) => Promise<unknown>;
@@ -51,12 +59,14 @@ export interface ServerParts {
   readonly mounts: readonly Mount[];
   /** Further exact paths, such as `GET /healthz`. The answer is a JSON value or a RawAnswer. */
   readonly routes?: Readonly<Record<string, (context: RequestContext) => unknown>>;
-  /** Paths that are served by a listener of their own, such as `/mcp`; `check` has passed then. */
-  readonly listeners?: Readonly<Record<string, RequestListener>>;
+  /** Paths that answer for themselves, whatever the method, such as `/mcp`; `check` has passed then. */
+  readonly endpoints?: Readonly<Record<string, (request: Request, context: RequestContext) => Promise<Response>>>;
   /** Looks at every request first, as `checkHostAndOrigin` does. */
   readonly check?: (context: RequestContext) => void;
   /** Hears of every error before it is answered; what is no FairleadError is answered as `internal`. */
   readonly failed?: (error: unknown, context: RequestContext) => void;
+  /** Hears, before it is answered, of what is refused before a handler is reached: a bad body, host, path or method. */
+  readonly refused?: (error: unknown, context: RequestContext) => Promise<void>;
 }
 
 /** On every answer: nothing is cached or sniffed. */
@@ -77,6 +87,7 @@ export const problemResponse = (error: unknown, requestId: string): RawAnswer =>
     headers: {
       'content-type': 'application/problem+json',
       ...(known.status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...(known.status === 405 && { allow: String(known.context.more?.['allowed']) }),
       ...((known.status === 429 || typeof wait === 'number') && { 'retry-after': String(typeof wait === 'number' ? Math.ceil(wait) : 1) }),
     },
   });
@@ -94,7 +105,11 @@ export const idempotencyKeyOf = (headers: IncomingHttpHeaders): string | undefin
   const key = headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (typeof key === 'string' && /^[\x21-\x7e]{1,200}$/.test(key)) return key;
-  throw new FairleadError('invalid_input', { field: 'Idempotency-Key', rule: 'must be 1 to 200 printable ASCII characters', detail: 'The Idempotency-Key header must be 1 to 200 printable ASCII characters.' });
+  throw new FairleadError('invalid_input', {
+    field: 'Idempotency-Key',
+    rule: 'must be 1 to 200 printable ASCII characters',
+    detail: 'The Idempotency-Key header must be 1 to 200 printable ASCII characters.',
+  });
 };
 
 const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
@@ -104,225 +119,212 @@ const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/i;
  * nobody listed. Loopback names always count as ours.
  * @throws FairleadError `host_denied`, `origin_denied`
  */
-export const checkHostAndOrigin = (headers: IncomingHttpHeaders, allowed: { readonly hosts?: readonly string[]; readonly origins?: readonly string[] } = {}): void => {
+export const checkHostAndOrigin = (
+  headers: IncomingHttpHeaders,
+  allowed: { readonly hosts?: readonly string[]; readonly origins?: readonly string[] } = {},
+): void => {
   const host = headers.host ?? '';
-  if (!LOOPBACK.test(host) && !allowed.hosts?.some((name) => host.toLowerCase() === name.toLowerCase() || host.toLowerCase().replace(/:\d+$/, '') === name.toLowerCase())) {
+  if (
+    !LOOPBACK.test(host) &&
+    !allowed.hosts?.some(
+      (name) => host.toLowerCase() === name.toLowerCase() || host.toLowerCase().replace(/:\d+$/, '') === name.toLowerCase(),
+    )
+  ) {
     throw new FairleadError('host_denied');
   }
   if (headers.origin !== undefined && !allowed.origins?.includes(headers.origin)) throw new FairleadError('origin_denied');
 };
 
-const collect = (request: IncomingMessage, limit: number): Promise<Buffer> =>
-  new Promise((resolve, reject) => {
-    const tooLarge = () => new FairleadError('payload_too_large', { rule: `at most ${limit} bytes`, detail: `The body is larger than ${limit} bytes.` });
-    if (Number(request.headers['content-length'] ?? 0) > limit) return reject(tooLarge());
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) {
-        request.pause();
-        reject(tooLarge());
-      } else chunks.push(chunk);
-    });
-    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    request.on('error', reject);
-    request.on('close', () => reject(new FairleadError('invalid_input', { detail: 'The body ended early.' })));
-  });
+/** The server below hono gives every request its two ends. */
+type Call = Context<{ Bindings: HttpBindings }>;
+
+const limitBody = bodyLimit({
+  maxSize: LIMITS.request_body.value,
+  onError() {
+    const rule = `at most ${LIMITS.request_body.value} bytes`;
+    throw new FairleadError('payload_too_large', { rule, detail: `The body is larger than ${LIMITS.request_body.value} bytes.` });
+  },
+});
 
 /**
- * Reads a JSON body with the strict parser. An empty body is an empty object.
- * @param limit in bytes
- * @throws FairleadError `payload_too_large`, `malformed_json`, `invalid_input` for another content type
+ * Reads a JSON body with the strict parser. An empty body is an empty object. The app has limited its size.
+ * @throws FairleadError `malformed_json`, `invalid_input` for another content type
  */
-export const readJsonBody = async (request: IncomingMessage, limit: number = LIMITS.request_body.value): Promise<unknown> => {
-  const bytes = await collect(request, limit);
+export const readJsonBody = async (request: Request): Promise<unknown> => {
+  const bytes = Buffer.from(await request.arrayBuffer());
   if (bytes.length === 0) return {};
   // Insisting on the type keeps web pages out: they cannot send it without asking first.
-  if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
-    throw new FairleadError('invalid_input', { field: 'Content-Type', rule: 'must be application/json', detail: 'The Content-Type must be application/json.' });
+  if (!/^application\/json\s*(;|$)/i.test(request.headers.get('content-type') ?? '')) {
+    throw new FairleadError('invalid_input', {
+      field: 'Content-Type',
+      rule: 'must be application/json',
+      detail: 'The Content-Type must be application/json.',
+    });
   }
   if (!isUtf8(bytes)) throw new FairleadError('malformed_json', { rule: 'must be UTF-8', detail: 'The body is not UTF-8.' });
   return parseStrictJson(bytes.toString('utf8'));
 };
 
-interface Node {
-  readonly next: Map<string, Node>;
-  parameter?: Node;
-  readonly rows: Map<string, { readonly row: Operation; readonly names: readonly string[]; readonly handle: Handle }>;
-}
-
-const newNode = (): Node => ({ next: new Map(), rows: new Map() });
-
-/** Routes as a tree of path segments; a literal segment goes before a parameter. */
-const plant = (mounts: readonly Mount[]): Node => {
-  const root = newNode();
-  for (const { prefix, rows, handle } of mounts) {
-    for (const row of rows) {
-      const names: string[] = [];
-      let node = root;
-      for (const segment of `${prefix}${pathOf(row)}`.split('/').slice(1)) {
-        if (segment.startsWith(':')) {
-          names.push(segment.slice(1));
-          node = node.parameter ??= newNode();
-        } else {
-          const next: Node = node.next.get(segment) ?? newNode();
-          node.next.set(segment, next);
-          node = next;
-        }
-      }
-      if (node.rows.has(methodOf(row))) throw new TypeError(`two operations are served at ${row.route}`);
-      node.rows.set(methodOf(row), { row, names, handle });
-    }
-  }
-  return root;
-};
-
-const find = (root: Node, path: string): { readonly node: Node; readonly values: readonly string[] } | undefined => {
-  const values: string[] = [];
-  let node: Node | undefined = root;
-  for (const segment of path.split('/').slice(1)) {
-    const literal: Node | undefined = node.next.get(segment);
-    if (literal) node = literal;
-    else {
-      node = node.parameter;
-      if (!node || segment === '') return undefined;
-      try {
-        values.push(segment.includes('%') ? decodeURIComponent(segment) : segment);
-      } catch {
-        return undefined;
-      }
-    }
-  }
-  return { node, values };
-};
-
-const NO_QUERY = new URLSearchParams();
 const BOOT = randomBytes(5).toString('hex');
 let count = 0;
 
 /** The request with its place in the world; the abort signal is only made when somebody asks for it. */
-class Context implements RequestContext {
-  readonly id: string;
-  readonly method: string;
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+class Asked implements RequestContext {
+  readonly id = `req_${BOOT}${(++count).toString(36)}`;
+  readonly #ends: HttpBindings;
   #controller: AbortController | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, path: string) {
-    this.id = `req_${BOOT}${(++count).toString(36)}`;
-    this.method = request.method ?? 'GET';
-    this.path = path;
-    this.headers = request.headers;
-    this.#request = request;
-    this.#response = response;
+  constructor(call: Call) {
+    this.#ends = call.env;
+  }
+
+  get method(): string {
+    return this.#ends.incoming.method ?? 'GET';
+  }
+
+  get path(): string {
+    return (this.#ends.incoming.url ?? '/').split('?', 1)[0]!;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#ends.incoming.headers;
   }
 
   get address(): string {
-    return this.#request.socket.remoteAddress ?? '';
+    return this.#ends.incoming.socket.remoteAddress ?? '';
   }
 
   get signal(): AbortSignal {
     if (!this.#controller) {
       const made = (this.#controller = new AbortController());
-      const response = this.#response;
+      const { outgoing } = this.#ends;
       const gone = () => {
-        if (!response.writableFinished) made.abort(new FairleadError('deadline_exceeded', { detail: 'The caller hung up.' }));
+        if (!outgoing.writableFinished) made.abort(new FairleadError('deadline_exceeded', { detail: 'The caller hung up.' }));
       };
-      if (response.closed) gone();
-      else response.once('close', gone);
+      if (outgoing.closed) gone();
+      else outgoing.once('close', gone);
     }
     return this.#controller.signal;
   }
 }
 
-const isWhole = (body: RawAnswer['body']): body is string | Uint8Array => typeof body === 'string' || body instanceof Uint8Array;
+const asAnswer = (value: unknown): RawAnswer => (value instanceof RawAnswer ? value : rawJson(JSON.stringify(value) ?? 'null'));
 
-const send = async (response: ServerResponse, answer: RawAnswer, context: RequestContext, close: boolean): Promise<void> => {
-  const { body, status } = answer;
-  const inert = answer.headers['content-type'] === 'application/json' ? JSON_HEADERS : SECURITY_HEADERS;
-  const headers = { ...inert, 'fairlead-request': context.id, ...answer.headers, ...(close && { connection: 'close' }) };
-  if (isWhole(body)) {
-    response.writeHead(status, { ...headers, 'content-length': String(Buffer.byteLength(body)) });
-    response.end(body);
-    return;
+/** A body that comes bit by bit. When it breaks, the head is out, so all that is left is to break the connection, which `broke` does. */
+async function* passed(body: AsyncIterable<Uint8Array | string>, broke: (error: unknown) => void): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+  } catch (error) {
+    broke(error);
   }
-  response.writeHead(status, headers);
-  response.flushHeaders();
-  const { signal } = context;
-  for await (const chunk of body) {
-    if (signal.aborted) return;
-    if (!response.write(chunk)) {
-      await new Promise<void>((resolve) => {
-        const go = () => {
-          response.off('drain', go);
-          response.off('close', go);
-          resolve();
-        };
-        response.on('drain', go);
-        response.on('close', go);
-      });
-    }
-  }
-  response.end();
+}
+
+const respond = ({ body, status, headers }: RawAnswer, context: RequestContext, broke: (error: unknown) => void): Response => {
+  const inert = headers['content-type'] === 'application/json' ? JSON_HEADERS : SECURITY_HEADERS;
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array;
+  return new Response((isWhole ? body : ReadableStream.from(passed(body, broke))) as BodyInit, {
+    status,
+    headers: { ...inert, 'fairlead-request': context.id, ...headers },
+  });
 };
 
-const jsonAnswer = (value: unknown): RawAnswer => (value instanceof RawAnswer ? value : rawJson(JSON.stringify(value) ?? 'null'));
+/** Routes are kept apart by their shape: `/things/:a` and `/things/:b` are one. */
+const shapeOf = (path: string): string => path.replaceAll(/:[a-z_]+/g, ':');
 
-const routed = async (root: Node, parts: ServerParts, request: IncomingMessage, context: RequestContext, query: string): Promise<unknown> => {
-  const method = context.method === 'HEAD' ? 'GET' : context.method;
-  const plain = parts.routes?.[`${method} ${context.path}`];
-  if (plain) return plain(context);
-  const found = find(root, context.path);
-  if (!found || found.node.rows.size === 0) throw new FairleadError('not_found');
-  const served = found.node.rows.get(method);
-  if (!served) throw new FairleadError('method_not_allowed', { more: { allowed: [...found.node.rows.keys()] } });
-  const params: Record<string, string> = {};
-  served.names.forEach((name, index) => {
-    params[name] = found.values[index]!;
-  });
-  const body = method === 'POST' ? await readJsonBody(request) : undefined;
-  const raw = fromHttp(served.row, { params, query: query === '' ? NO_QUERY : new URLSearchParams(query), body });
-  return served.handle(served.row, raw, context);
+/** A literal goes before a parameter, because the first route that fits is taken. */
+const byShape = (a: string, b: string): number => (shapeOf(a).replaceAll(':', '\uffff') < shapeOf(b).replaceAll(':', '\uffff') ? -1 : 1);
+
+const isDecodable = (path: string): boolean => {
+  try {
+    return !path.includes('%') || decodeURIComponent(path) !== '';
+  } catch {
+    return false;
+  }
 };
 
 /**
- * The request listener of a part: routes from the operations table, errors as problem documents, unknown paths as `not_found`, wrong
- * methods as `method_not_allowed`. It sits directly on node:http, because the path through all parts is measured.
+ * The application of a part: routes from the operations table, errors as problem documents, unknown paths as `not_found`, wrong
+ * methods as `method_not_allowed`. There is no middleware on the way of an operation, because the path through all parts is measured.
  */
-export const requestListener = (parts: ServerParts): RequestListener => {
-  const root = plant(parts.mounts);
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const url = request.url ?? '/';
-    const mark = url.indexOf('?');
-    const path = mark < 0 ? url : url.slice(0, mark);
-    const context = new Context(request, response, path);
-    let result: RawAnswer;
-    try {
-      parts.check?.(context);
-      const listener = parts.listeners?.[path];
-      if (listener) return listener(request, response);
-      result = jsonAnswer(await routed(root, parts, request, context, mark < 0 ? '' : url.slice(mark + 1)));
-    } catch (error) {
-      parts.failed?.(error, context);
-      result = problemResponse(error, context.id);
-      if (error instanceof FairleadError && error.code === 'method_not_allowed') {
-        result = new RawAnswer(result.body, { status: result.status, headers: { ...result.headers, allow: String(error.context.more?.['allowed']) } });
-      }
-    }
-    if (response.destroyed) return;
-    try {
-      // A body that was not read to its end must not be taken for the next request.
-      await send(response, result, context, !request.complete && context.method === 'POST');
-    } catch (error) {
-      // The head is out, so all that can be said is that the answer broke off.
-      parts.failed?.(error, context);
-      response.destroy();
-    }
+export const createApp = (parts: ServerParts): Hono<{ Bindings: HttpBindings }> => {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  const failed = async (error: unknown, context: RequestContext, reached: boolean): Promise<Response> => {
+    parts.failed?.(error, context);
+    if (!reached) await parts.refused?.(error, context);
+    return respond(problemResponse(error, context.id), context, () => {});
   };
-  return (request, response) => void answer(request, response);
+  const serving =
+    (run: (call: Call, context: RequestContext, reach: () => void) => unknown) =>
+    async (call: Call): Promise<Response> => {
+      const context = new Asked(call);
+      let reached = false;
+      try {
+        parts.check?.(context);
+        const answer = await run(call, context, () => (reached = true));
+        if (answer instanceof Response) return answer;
+        return respond(asAnswer(answer), context, (error) => {
+          parts.failed?.(error, context);
+          call.env.outgoing.destroy();
+        });
+      } catch (error) {
+        return failed(error, context, reached);
+      }
+    };
+  const serveRow = (row: Operation, handle: Handle) =>
+    serving(async (call, context, reach) => {
+      if (!isDecodable(context.path)) throw new FairleadError('not_found');
+      const mark = call.req.url.indexOf('?');
+      const query = new URLSearchParams(mark < 0 ? '' : call.req.url.slice(mark + 1));
+      const body = methodOf(row) === 'POST' ? await readJsonBody(call.req.raw) : undefined;
+      const raw = fromHttp(row, { params: call.req.param(), query, body });
+      reach();
+      return handle(row, raw, context);
+    });
+
+  const allowed = new Map<string, { path: string; methods: string[] }>();
+  const add = (method: string, path: string, ...handlers: [Handler] | [MiddlewareHandler, Handler]) => {
+    const known = allowed.get(shapeOf(path)) ?? { path, methods: [] };
+    if (known.methods.includes(method)) throw new TypeError(`two operations are served at ${method} ${path}`);
+    known.methods.push(method);
+    allowed.set(shapeOf(path), known);
+    app.on(method, [path], ...handlers);
+  };
+  const rows = parts.mounts.flatMap(({ prefix, rows: own, handle }) => own.map((row) => ({ row, path: prefix + pathOf(row), handle })));
+  for (const { row, path, handle } of rows.toSorted((a, b) => byShape(a.path, b.path))) {
+    const serve = serveRow(row, handle);
+    if (methodOf(row) === 'POST') add('POST', path, limitBody, serve);
+    else add(methodOf(row), path, serve);
+  }
+  for (const [route, answer] of Object.entries(parts.routes ?? {})) {
+    const [method, path] = route.split(' ') as [string, string];
+    add(
+      method,
+      path,
+      serving((_, context, reach) => (reach(), answer(context))),
+    );
+  }
+  for (const [path, answer] of Object.entries(parts.endpoints ?? {})) {
+    app.all(
+      path,
+      limitBody,
+      serving((call, context, reach) => (reach(), answer(call.req.raw, context))),
+    );
+  }
+  for (const { path, methods } of allowed.values()) {
+    app.all(
+      path,
+      serving(() => {
+        throw new FairleadError('method_not_allowed', { more: { allowed: methods } });
+      }),
+    );
+  }
+  app.notFound(
+    serving(() => {
+      throw new FairleadError('not_found');
+    }),
+  );
+  app.onError((error, call) => failed(error, new Asked(call), false));
+  return app;
 };
 
 export interface Listening {
@@ -339,17 +341,27 @@ export interface Listening {
  * @param at.port 0 takes a free one
  * @throws FairleadError `port_in_use`, `config_invalid` when the host or port cannot be bound at all
  */
-export const listen = (listener: RequestListener, { host, port }: { readonly host: string; readonly port: number }): Promise<Listening> =>
+export const listen = (
+  app: Pick<Hono<{ Bindings: HttpBindings }>, 'fetch'>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<Listening> =>
   new Promise((resolve, reject) => {
-    const server = http.createServer({ keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 120_000, noDelay: true }, listener);
+    const server = createServer(
+      { keepAliveTimeout: 65_000, headersTimeout: 15_000, requestTimeout: 120_000, noDelay: true },
+      getRequestListener(app.fetch),
+    );
     const sockets = new Set<Socket>();
     server.on('connection', (socket) => {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
     });
     server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') reject(new FairleadError('port_in_use', { field: 'port', detail: `Port ${port} on ${host} is in use.` }));
-      else reject(new FairleadError('config_invalid', { field: 'host', detail: `Cannot listen on ${host}:${port} (${error.code}).`, cause: error }));
+      if (error.code === 'EADDRINUSE')
+        reject(new FairleadError('port_in_use', { field: 'port', detail: `Port ${port} on ${host} is in use.` }));
+      else
+        reject(
+          new FairleadError('config_invalid', { field: 'host', detail: `Cannot listen on ${host}:${port} (${error.code}).`, cause: error }),
+        );
     });
     server.listen({ host, port }, () => {
       const bound = (server.address() as AddressInfo).port;

@@ -7,7 +7,7 @@ import { readInput } from '../contract/http.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { operation } from '../contract/operations/operation.ts';
 import { keepAliveAgent, nodeTransport, readAll, requestRaw } from './http-client.ts';
-import { RawAnswer, bearerOf, checkHostAndOrigin, idempotencyKeyOf, listen, rawJson, requestListener, type Handle, type Listening, type ServerParts } from './http-server.ts';
+import { RawAnswer, bearerOf, checkHostAndOrigin, idempotencyKeyOf, listen, rawJson, createApp, type Handle, type Listening, type ServerParts } from './http-server.ts';
 
 const base = { title: 'T', description: 'D', output: z.object({}), scope: 'none' } as const;
 const getThing = operation({ ...base, name: 'get_thing', route: 'GET /things/:thing_id', input: z.strictObject({ thing_id: z.string(), deep: z.boolean().default(false) }) });
@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 const serve = async (handle: Handle, more: Partial<ServerParts> = {}) => {
-  const server = await listen(requestListener({ mounts: [{ prefix: '/api/v1', rows, handle }], ...more }), { host: '127.0.0.1', port: 0 });
+  const server = await listen(createApp({ mounts: [{ prefix: '/api/v1', rows, handle }], ...more }), { host: '127.0.0.1', port: 0 });
   open.push(server);
   return server;
 };
@@ -34,7 +34,7 @@ const ask = async (server: Listening, method: string, path: string, body?: strin
 };
 const echo: Handle = async (row, raw) => ({ operation: row.name, input: readInput(row, raw) });
 
-describe('requestListener', () => {
+describe('createApp', () => {
   it('puts the input together from path, query and body', async () => {
     const server = await serve(echo);
     expect((await ask(server, 'GET', '/api/v1/things/a%20b%2Fc?deep=true')).json()).toEqual({ operation: 'get_thing', input: { thing_id: 'a b/c', deep: true } });
@@ -193,7 +193,7 @@ describe('requestListener', () => {
   it('serves plain routes and other listeners beside the operations, after the check', async () => {
     const server = await serve(echo, {
       routes: { 'GET /healthz': () => ({ ok: true }) },
-      listeners: { '/mcp': (_, response) => void response.end('mcp') },
+      endpoints: { '/mcp': async () => new Response('mcp') },
       check: ({ headers }) => checkHostAndOrigin(headers, { hosts: ['relay.example'], origins: ['https://console.example'] }),
     });
     expect((await ask(server, 'GET', '/healthz')).json()).toEqual({ ok: true });
@@ -205,7 +205,7 @@ describe('requestListener', () => {
 
   it('refuses a table with two operations at one place', () => {
     const again = operation({ ...base, name: 'again', route: 'GET /things/:other_id', input: z.strictObject({ other_id: z.string() }) });
-    expect(() => requestListener({ mounts: [{ prefix: '', rows: [getThing, again], handle: echo }] })).toThrow(TypeError);
+    expect(() => createApp({ mounts: [{ prefix: '', rows: [getThing, again], handle: echo }] })).toThrow(TypeError);
   });
 });
 
@@ -240,7 +240,7 @@ describe('headers', () => {
 describe('listen and requestRaw', () => {
   it('a port in use and an address that is not ours have their codes', async () => {
     const server = await serve(echo);
-    const listener = requestListener({ mounts: [] });
+    const listener = createApp({ mounts: [] });
     await expect(listen(listener, { host: '127.0.0.1', port: server.port })).rejects.toMatchObject({ code: 'port_in_use' });
     await expect(listen(listener, { host: '192.0.2.1', port: 0 })).rejects.toMatchObject({ code: 'config_invalid' });
   });

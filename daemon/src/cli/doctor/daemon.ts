@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Instance, InstanceSummary } from '@fairlead/shared/contract/resources';
-import { listen } from '@fairlead/shared/kit/http-server';
+import { createApp, listen } from '@fairlead/shared/kit/http-server';
 import { inspectRepository } from '../../git/repository.ts';
 import type { CliContext } from '../context.ts';
 import { readEndpoint } from '../endpoint.ts';
@@ -10,7 +10,7 @@ import { blocked, ok, warning, type Finding } from './finding.ts';
 const portFinding = async (host: string, port: number): Promise<Finding> => {
   if (port === 0) return ok('port', 'Any free port will be taken');
   try {
-    await (await listen((_, response) => response.end(), { host, port })).close(0);
+    await (await listen(createApp({ mounts: [] }), { host, port })).close(0);
     return ok('port', `Port ${port} on ${host} is free`);
   } catch (error) {
     const taken = error instanceof FairleadError && error.code === 'port_in_use';
