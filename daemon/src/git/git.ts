@@ -122,6 +122,7 @@ export const gitWords = (stderr: string): string =>
     .slice(0, 2000);
 
 const DISK_FULL = /no space left on device|disk quota exceeded/i;
+const CLOSED_PIPE = /broken pipe|connection reset/i;
 const UNWRITABLE = /permission denied|read-only file system|operation not permitted|unable to create temporary/i;
 
 /** The error for a git that failed. What fills up or forbids writing has codes of its own; the rest is for the log. */
@@ -151,7 +152,8 @@ export const pipeGit = async (from: GitOrder, to: GitOrder): Promise<ProgramEnd>
   const ends = await pipePrograms(programOf(from), programOf(to));
   // When the receiver fails, the sender dies of a closed pipe: the receiver's words are the cause.
   if (ends.to.code !== 0 && DISK_FULL.test(ends.to.stderr)) throw failure(to, ends.to);
-  if (ends.from.code !== 0 && ends.from.signal !== 'SIGPIPE') throw failure(from, ends.from);
+  const closed = ends.from.signal === 'SIGPIPE' || (ends.to.code !== 0 && CLOSED_PIPE.test(ends.from.stderr));
+  if (ends.from.code !== 0 && !closed) throw failure(from, ends.from);
   if (ends.to.code !== 0) throw failure(to, ends.to);
   return ends.to;
 };

@@ -1,5 +1,6 @@
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { execa } from 'execa';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import type { ConfinedEnd, ConfinedOrder, ConfinedProcess } from './confined.ts';
@@ -52,16 +53,26 @@ const readAll = (stream: Readable | null | undefined): Promise<string> =>
 
 /** Starts a child; rejects when the program cannot be executed. */
 export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']): Promise<Launched> => {
-  const stdio: StdioOptions = ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : [])];
-  const child = spawn(order.file, order.args, { cwd: order.cwd, env: order.env, detached: order.detached, stdio });
+  const child = execa(order.file, order.args, {
+    cwd: order.cwd,
+    env: order.env,
+    extendEnv: false,
+    detached: order.detached,
+    stdio: ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : [])],
+    // Output is counted and passed on here, its end and all signals are followed here; execa only starts the program.
+    buffer: false,
+    encoding: 'buffer',
+    reject: false,
+    cleanup: false,
+    forceKillAfterDelay: false,
+  });
   child.stdin?.on('error', () => undefined);
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  const launched = { child, dropped: passOutput(child, output), exited, info: readAll(child.stdio[3]) };
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    // Without descriptors there are no streams, and `error` says so.
-    if (!child.stdout || !child.stderr) return;
-    const launched = { child, dropped: passOutput(child, output), exited, info: readAll(child.stdio[3] as Readable | undefined) };
     child.once('spawn', () => resolve(launched));
+    // Without a pid it never ran: not found, no descriptors left, arguments too long.
+    void child.then(({ cause }) => child.pid === undefined && reject(cause as Error));
   });
 };
 

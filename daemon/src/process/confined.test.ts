@@ -92,6 +92,8 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
     const attempt = run(sandbox, '', { argv: ['no-such-program-here'] });
     if (kind === 'unconfined') await expect(attempt).rejects.toMatchObject({ code: 'requirement_missing' });
     else expect((await attempt).exit_code).not.toBe(0);
+    const tooLong = run(sandbox, '', { argv: ['true', 'x'.repeat(3_000_000)] });
+    await expect(tooLong).rejects.toMatchObject({ code: kind === 'unconfined' ? 'requirement_missing' : 'sandbox_unavailable' });
   });
 });
 

@@ -1,6 +1,5 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
+import { execa } from 'execa';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { pathFolders } from '../config/environment.ts';
 
@@ -37,29 +36,6 @@ const DEFAULT_TIME = 600_000;
 
 export const searchPath = (): string => pathFolders().join(':') || '/usr/local/bin:/usr/bin:/bin';
 
-const launch = (order: ProgramOrder): ChildProcessByStdio<Writable, Readable, Readable> =>
-  spawn(order.file, order.args, {
-    cwd: order.cwd,
-    env: { ...order.env, PATH: searchPath() },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    windowsHide: true,
-  });
-
-const feed = (child: ChildProcessByStdio<Writable, Readable, Readable>, stdin: ProgramOrder['stdin']): void => {
-  // A program that ends without reading its input closes the pipe; its exit code says what happened.
-  child.stdin.on('error', () => undefined);
-  if (stdin === undefined || typeof stdin === 'string' || stdin instanceof Uint8Array) child.stdin.end(stdin);
-  else pipeline(stdin, child.stdin).catch(() => undefined);
-};
-
-const closed = (child: ChildProcessByStdio<Writable, Readable, Readable>, file: string): Promise<{ code: number | null; signal: string | null }> =>
-  new Promise((resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(new FairleadError('requirement_missing', { detail: `${file} could not be started`, hint: `Install ${file} and put it on the PATH of the daemon.`, cause })),
-    );
-    child.once('close', (code, signal) => resolve({ code, signal }));
-  });
-
 const keepHead = (stream: Readable): (() => string) => {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -70,57 +46,54 @@ const keepHead = (stream: Readable): (() => string) => {
   return () => Buffer.concat(chunks).toString('utf8');
 };
 
+const passOn = async (stream: Readable, output: NonNullable<ProgramOrder['output']>): Promise<void> => {
+  for await (const chunk of stream) await output(chunk as Buffer);
+};
+
+const start = (order: ProgramOrder, role: 'alone' | 'source') => {
+  const child = execa(order.file, order.args, {
+    cwd: order.cwd,
+    env: { ...order.env, PATH: searchPath() },
+    extendEnv: false,
+    stdin: order.stdin === undefined ? 'ignore' : 'pipe',
+    ...(order.stdin !== undefined && { input: order.stdin }),
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    buffer: { stdout: role !== 'source' && !order.output, stderr: false },
+    maxBuffer: order.limit ?? DEFAULT_LIMIT,
+    timeout: order.timeout_ms ?? DEFAULT_TIME,
+    killSignal: 'SIGKILL',
+    forceKillAfterDelay: false,
+    // A git in the middle of writing ends by itself: killed with the daemon, it would leave its locks in the user's repository.
+    cleanup: false,
+    reject: false,
+  });
+  const stderr = keepHead(child.stderr);
+  const reading = role !== 'source' && order.output ? passOn(child.stdout, order.output) : undefined;
+  reading?.catch(() => undefined);
+  // Too much output, or a receiver that failed, closes the pipe; what does not write again would linger until the time limit.
+  if (role !== 'source') child.stdout.once('close', () => child.stdout.readableEnded || child.kill());
+  const ended = async (): Promise<ProgramEnd> => {
+    const end = await child;
+    if (child.pid === undefined) {
+      throw new FairleadError('requirement_missing', { detail: `${order.file} could not be started`, hint: `Install ${order.file} and put it on the PATH of the daemon.`, cause: end.cause });
+    }
+    await reading;
+    const stdout = end.stdout ? Buffer.from(end.stdout.buffer, end.stdout.byteOffset, end.stdout.byteLength) : Buffer.alloc(0);
+    return { code: end.exitCode ?? null, signal: end.signal ?? null, stdout, stderr: stderr(), cut: end.timedOut ? 'time' : end.isMaxBuffer ? 'size' : undefined };
+  };
+  return { child, ended };
+};
+
 /**
  * Runs a program to its end. A failing exit code is an answer, not an error.
  * @throws FairleadError `requirement_missing` when the program cannot be started; whatever `output` throws
  */
-export const runProgram = async (order: ProgramOrder): Promise<ProgramEnd> => {
-  const child = launch(order);
-  const end = closed(child, order.file);
-  const stderr = keepHead(child.stderr);
-  feed(child, order.stdin);
-  let cut: ProgramEnd['cut'];
-  const end_it = (why: 'time' | 'size') => {
-    cut ??= why;
-    child.kill('SIGKILL');
-  };
-  const timer = setTimeout(() => end_it('time'), order.timeout_ms ?? DEFAULT_TIME);
-  const kept: Buffer[] = [];
-  const limit = order.limit ?? DEFAULT_LIMIT;
-  const { output } = order;
-  let size = 0;
-  let reading: Promise<void> | undefined;
-  if (output) {
-    reading = (async () => {
-      for await (const chunk of child.stdout) await output(chunk as Buffer);
-    })();
-    reading.catch(() => child.kill('SIGKILL'));
-  } else {
-    child.stdout.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) end_it('size');
-      else kept.push(chunk);
-    });
-  }
-  try {
-    const [{ code, signal }] = await Promise.all([end, reading]);
-    return { code, signal, stdout: kept.length === 1 ? kept[0]! : Buffer.concat(kept), stderr: stderr(), cut };
-  } finally {
-    clearTimeout(timer);
-  }
-};
+export const runProgram = async (order: ProgramOrder): Promise<ProgramEnd> => start(order, 'alone').ended();
 
 /** Runs two programs with the output of the first as the input of the second. The bytes never pass through memory as a whole. */
 export const pipePrograms = async (from: ProgramOrder, to: Omit<ProgramOrder, 'stdin'>): Promise<{ from: ProgramEnd; to: ProgramEnd }> => {
-  const source = launch(from);
-  const ended = closed(source, from.file);
-  const stderr = keepHead(source.stderr);
-  const timer = setTimeout(() => source.kill('SIGKILL'), from.timeout_ms ?? DEFAULT_TIME);
-  feed(source, from.stdin);
-  try {
-    const [end, sink] = await Promise.all([ended, runProgram({ ...to, stdin: source.stdout })]);
-    return { from: { ...end, stdout: Buffer.alloc(0), stderr: stderr(), cut: undefined }, to: sink };
-  } finally {
-    clearTimeout(timer);
-  }
+  const source = start(from, 'source');
+  const [fromEnd, toEnd] = await Promise.all([source.ended(), runProgram({ ...to, stdin: source.child.stdout })]);
+  return { from: fromEnd, to: toEnd };
 };
