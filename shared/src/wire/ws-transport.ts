@@ -222,9 +222,12 @@ export interface SocketServer {
    * Mount it as the `upgrade` listener of the HTTP server.
    */
   upgrade(request: IncomingMessage, raw: Duplex, head: Buffer): void;
-  /** Ends every connection now. */
+  /** Ends every connection, after what was said last has gone out. */
   close(): void;
 }
+
+/** How long a peer may take to answer the close of its socket. */
+const CLOSING_MS = 1_000;
 
 /** @param options.allow may refuse before anything is accepted, by throwing a FairleadError: rates, draining */
 export const createSocketServer = (options: {
@@ -251,8 +254,12 @@ export const createSocketServer = (options: {
       server.handleUpgrade(request, raw, head, (socket) => options.onTransport(socketTransport(socket, raw, options.clock), request));
     },
     close() {
-      for (const socket of server.clients) socket.close(CLOSE.goingAway, 'closing');
-      for (const socket of server.clients) socket.terminate();
+      for (const socket of server.clients) {
+        socket.close(CLOSE.goingAway, 'closing');
+        // What was said last is still on its way; a peer that does not answer the close is not waited for.
+        const cancel = options.clock.after(CLOSING_MS, () => socket.terminate());
+        socket.once('close', cancel);
+      }
       server.close();
     },
   };
