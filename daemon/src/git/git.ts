@@ -2,7 +2,8 @@ import { ERRORS, FairleadError } from '@fairlead/shared/contract/errors';
 import { pipePrograms, runProgram, type ProgramEnd, type ProgramOrder } from '../process/run.ts';
 
 /**
- * The one way in which Fairlead runs git. A repository may hold configuration, attributes and hooks that run programs as its
+ * How Fairlead runs git: here for whatever counts by the byte or writes, in `reader` for questions with an answer in plain text,
+ * with one environment for both. A repository may hold configuration, attributes and hooks that run programs as its
  * owner, so every call carries settings that switch all of them off, and names its folders instead of searching for them.
  */
 export interface GitOrder {
@@ -73,6 +74,7 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   GIT_GRAFT_FILE: '/dev/null',
   GIT_TERMINAL_PROMPT: '0',
   GIT_OPTIONAL_LOCKS: '0',
+  GIT_LITERAL_PATHSPECS: '1',
   GIT_ALLOW_PROTOCOL: '',
   GIT_EDITOR: 'false',
   HOME: '/nonexistent',
@@ -94,9 +96,8 @@ const settingsEnvironment = (more: GitOrder['config']): Record<string, string> =
 
 const FIXED = { ...ENVIRONMENT, ...settingsEnvironment(undefined) };
 
-const programOf = (order: GitOrder): ProgramOrder => ({
-  file: 'git',
-  args: ['--literal-pathspecs', ...order.args],
+/** Where a git runs, and everything that it finds in its environment but PATH. */
+export const surroundings = (order: Omit<GitOrder, 'args'>): Pick<ProgramOrder, 'cwd' | 'env'> => ({
   cwd: order.work_tree ?? order.git_dir,
   env: {
     ...FIXED,
@@ -106,6 +107,12 @@ const programOf = (order: GitOrder): ProgramOrder => ({
     ...(order.work_tree !== undefined && { GIT_WORK_TREE: order.work_tree }),
     ...(order.index !== undefined && { GIT_INDEX_FILE: order.index }),
   },
+});
+
+const programOf = (order: GitOrder): ProgramOrder => ({
+  file: 'git',
+  args: order.args,
+  ...surroundings(order),
   ...(order.stdin !== undefined && { stdin: order.stdin }),
   ...(order.output !== undefined && { output: order.output }),
   ...(order.limit !== undefined && { limit: order.limit }),
@@ -126,12 +133,12 @@ const CLOSED_PIPE = /broken pipe|connection reset/i;
 const UNWRITABLE = /permission denied|read-only file system|operation not permitted|unable to create temporary/i;
 
 /** The error for a git that failed. What fills up or forbids writing has codes of its own; the rest is for the log. */
-const failure = (order: GitOrder, end: ProgramEnd): FairleadError => {
+export const gitFailure = (command: string | undefined, end: Omit<ProgramEnd, 'stdout'>): FairleadError => {
   const words = gitWords(end.stderr);
   if (DISK_FULL.test(end.stderr)) return new FairleadError('disk_full', { detail: ERRORS.disk_full.title });
-  if (UNWRITABLE.test(end.stderr)) return new FairleadError('store_unwritable', { detail: `git ${order.args[0]}: ${words}` });
+  if (UNWRITABLE.test(end.stderr)) return new FairleadError('store_unwritable', { detail: `git ${command}: ${words}` });
   const how = end.cut ? `was ended (${end.cut} limit)` : `exited with ${end.code ?? end.signal}`;
-  return new FairleadError('internal', { detail: `git ${order.args[0]} ${how}: ${words}` });
+  return new FairleadError('internal', { detail: `git ${command} ${how}: ${words}` });
 };
 
 /**
@@ -140,7 +147,7 @@ const failure = (order: GitOrder, end: ProgramEnd): FairleadError => {
  */
 export const runGit = async (order: GitOrder): Promise<ProgramEnd> => {
   const end = await runProgram(programOf(order));
-  if (end.cut || end.code === null || !(order.accept ?? [0]).includes(end.code)) throw failure(order, end);
+  if (end.cut || end.code === null || !(order.accept ?? [0]).includes(end.code)) throw gitFailure(order.args[0], end);
   return end;
 };
 
@@ -151,9 +158,9 @@ export const gitText = async (order: GitOrder): Promise<string> => (await runGit
 export const pipeGit = async (from: GitOrder, to: GitOrder): Promise<ProgramEnd> => {
   const ends = await pipePrograms(programOf(from), programOf(to));
   // When the receiver fails, the sender dies of a closed pipe: the receiver's words are the cause.
-  if (ends.to.code !== 0 && DISK_FULL.test(ends.to.stderr)) throw failure(to, ends.to);
+  if (ends.to.code !== 0 && DISK_FULL.test(ends.to.stderr)) throw gitFailure(to.args[0], ends.to);
   const closed = ends.from.signal === 'SIGPIPE' || (ends.to.code !== 0 && CLOSED_PIPE.test(ends.from.stderr));
-  if (ends.from.code !== 0 && !closed) throw failure(from, ends.from);
-  if (ends.to.code !== 0) throw failure(to, ends.to);
+  if (ends.from.code !== 0 && !closed) throw gitFailure(from.args[0], ends.from);
+  if (ends.to.code !== 0) throw gitFailure(to.args[0], ends.to);
   return ends.to;
 };

@@ -5,6 +5,7 @@ import { readBlobs } from './blobs.ts';
 import { gitText, runGit } from './git.ts';
 import { withEmptyIndex } from './index-file.ts';
 import { nameOf, splitNul } from './names.ts';
+import { readText } from './reader.ts';
 import type { Store } from './store.ts';
 
 export type Replay =
@@ -100,7 +101,7 @@ const settle = async (store: Store, index: string, unsettled: readonly Unsettled
 };
 
 const treesOf = async (store: Store, commits: readonly string[]): Promise<string[]> =>
-  (await gitText({ git_dir: store.folder, args: ['rev-parse', ...commits.map((commit) => `${commit}^{tree}`)] })).split('\n');
+  (await readText({ git_dir: store.folder }, 'rev-parse', ...commits.map((commit) => `${commit}^{tree}`))).split('\n');
 
 /**
  * Replays the change `base..snapshot` onto another commit, in the store, without any checkout. It is a plain three-way merge with

@@ -1,7 +1,8 @@
 import { realpath, stat } from 'node:fs/promises';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { gitText, gitWords, runGit } from './git.ts';
+import { gitWords, runGit } from './git.ts';
 import { findFilter } from './filters.ts';
+import { readGit, readText } from './reader.ts';
 import { readSettings, withoutFilters, type Setting } from './settings.ts';
 
 export type ObjectFormat = 'sha1' | 'sha256';
@@ -58,14 +59,15 @@ interface Place extends Repository {
 
 /** Finds the repository of a folder. */
 const locate = async (path: string, folder: string): Promise<Place> => {
-  const end = await runGit({ git_dir: folder, search: true, args: ['rev-parse', ...PLACE], accept: [0, 1, 128] });
-  const [git_dir, common_dir, bare, inside, shallow, format] = end.stdout.toString('utf8').split('\n');
-  if (end.code !== 0 || !git_dir || !common_dir) throw invalid(`${path} is not in a git repository: ${gitWords(end.stderr)}`);
+  const here = { git_dir: folder, search: true } as const;
+  const { answer, code, words } = await readGit({ ...here, accept: [0, 1, 128] }, (git) => git.raw(['rev-parse', ...PLACE]));
+  const [git_dir, common_dir, bare, inside, shallow, format] = answer.split('\n');
+  if (code !== 0 || !git_dir || !common_dir) throw invalid(`${path} is not in a git repository: ${words}`);
   if (format !== 'sha1' && format !== 'sha256') {
     throw new FairleadError('repository_unsupported', { field: 'path', detail: `The repository uses the object format ${format}` });
   }
   if (bare !== 'true' && inside !== 'true') throw invalid(`${path} lies inside a git folder`, { hint: 'Give the path of the work tree or of a bare repository.' });
-  const work_tree = bare === 'true' ? null : await gitText({ git_dir: folder, search: true, args: ['rev-parse', '--path-format=absolute', '--show-toplevel'] });
+  const work_tree = bare === 'true' ? null : await readText(here, 'rev-parse', '--path-format=absolute', '--show-toplevel');
   return { git_dir, common_dir, work_tree, object_format: format, bare: bare === 'true', shallow: shallow === 'true' };
 };
 
@@ -74,11 +76,10 @@ interface Refs {
   readonly origin_head: string | undefined;
 }
 
+const FORMAT = '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(symref)';
+
 const readBranches = async (git_dir: string): Promise<Refs> => {
-  const text = await gitText({
-    git_dir,
-    args: ['for-each-ref', '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(symref)', 'refs/heads', 'refs/remotes/origin/HEAD'],
-  });
+  const text = await readText({ git_dir }, 'for-each-ref', FORMAT, 'refs/heads', 'refs/remotes/origin/HEAD');
   const rows = text.split('\n').filter(Boolean).map((line) => line.split('\t'));
   const branches = rows.filter(([ref, , type, symbolic]) => ref!.startsWith('refs/heads/') && type === 'commit' && !symbolic).map(([ref, commit]) => ({ ref: ref!, commit: commit! }));
   const origin = rows.find(([ref]) => ref === 'refs/remotes/origin/HEAD')?.[3];
@@ -87,10 +88,10 @@ const readBranches = async (git_dir: string): Promise<Refs> => {
 
 const readHead = async (git_dir: string): Promise<{ ref: string | null; commit: string | null }> => {
   const [ref, commit] = await Promise.all([
-    runGit({ git_dir, args: ['symbolic-ref', '-q', 'HEAD'], accept: [0, 1] }),
-    runGit({ git_dir, args: ['rev-parse', '-q', '--verify', 'HEAD^{commit}'], accept: [0, 1, 128] }),
+    readText({ git_dir, accept: [0, 1] }, 'symbolic-ref', '-q', 'HEAD'),
+    readText({ git_dir, accept: [0, 1, 128] }, 'rev-parse', '-q', '--verify', 'HEAD^{commit}'),
   ]);
-  return { ref: ref.stdout.toString('utf8').trim() || null, commit: commit.code === 0 ? commit.stdout.toString('utf8').trim() : null };
+  return { ref: ref || null, commit: commit || null };
 };
 
 const one = (settings: readonly Setting[], key: string): string | null => settings.findLast((setting) => setting.key === key)?.value ?? null;
@@ -106,13 +107,9 @@ const refuseUnsupported = async (place: Place, settings: readonly Setting[], com
 /** Whether tracked files differ from HEAD. Runs no filter, and writes nothing, not even the index. */
 export const isDirty = async (repository: Repository, settings: readonly Setting[]): Promise<boolean> => {
   if (repository.work_tree === null) return false;
-  const end = await runGit({
-    git_dir: repository.git_dir,
-    work_tree: repository.work_tree,
-    args: ['status', '--porcelain', '-z', '--untracked-files=no', '--ignore-submodules=all', '--no-renames'],
-    config: withoutFilters(settings),
-  });
-  return end.stdout.length > 0;
+  const place = { git_dir: repository.git_dir, work_tree: repository.work_tree, config: withoutFilters(settings) };
+  const { answer } = await readGit(place, (git) => git.status(['--untracked-files=no', '--ignore-submodules=all', '--no-renames', '--no-ahead-behind']));
+  return !answer.isClean();
 };
 
 /**
@@ -148,7 +145,7 @@ export const readTips = async (repository: Repository, refs: readonly string[]):
   const wanted = new Set(refs);
   const end = await runGit({
     git_dir: repository.git_dir,
-    args: ['for-each-ref', '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(symref)', '--', ...wanted],
+    args: ['for-each-ref', FORMAT, '--', ...wanted],
     accept: [0, 128],
   }).catch((cause: unknown) => {
     throw invalid('The repository cannot be read', { cause });

@@ -1,4 +1,4 @@
-import { runGit } from './git.ts';
+import { readText } from './reader.ts';
 
 /** One effective setting of a user's repository; keys are lower case but for the middle part, as git prints them. */
 export interface Setting {
@@ -8,9 +8,9 @@ export interface Setting {
 
 /** Every setting in effect in a repository, includes and those of its work tree too. Reading them runs nothing. */
 export const readSettings = async ({ git_dir }: { readonly git_dir: string }): Promise<readonly Setting[]> => {
-  const end = await runGit({ git_dir, args: ['config', '--list', '-z', '--includes'] });
-  return end.stdout
-    .toString('utf8')
+  // Not simple-git's own list: that drops keys without a value, and such a key may declare a filter or a partial clone.
+  const text = await readText({ git_dir }, 'config', '--list', '-z', '--includes');
+  return text
     .split('\0')
     .filter(Boolean)
     .map((entry) => {

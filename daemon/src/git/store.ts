@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { gitText, pipeGit, runGit } from './git.ts';
 import { dropLeftIndexes } from './index-file.ts';
+import { readText } from './reader.ts';
 import { readTips, type ObjectFormat, type Repository } from './repository.ts';
 
 /**
@@ -64,8 +65,8 @@ export const createStore = async (folder: string, repository: Repository, refs: 
 export const openStore = async (folder: string): Promise<Store> => {
   try {
     const [format, tips] = await Promise.all([
-      gitText({ git_dir: folder, args: ['rev-parse', '--show-object-format'] }),
-      gitText({ git_dir: folder, args: ['for-each-ref', '--format=%(objectname)', SOURCE] }),
+      readText({ git_dir: folder }, 'rev-parse', '--show-object-format'),
+      readText({ git_dir: folder }, 'for-each-ref', '--format=%(objectname)', SOURCE),
       // A store from a backup or an earlier release gets today's attributes.
       writeFile(join(folder, 'info', 'attributes'), ATTRIBUTES),
     ]);

@@ -2,8 +2,9 @@ import { constants } from 'node:fs';
 import { copyFile, link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { gitText, gitWords, runGit } from './git.ts';
+import { gitWords, runGit } from './git.ts';
 import type { Landing } from './landing.ts';
+import { readText } from './reader.ts';
 import type { Repository } from './repository.ts';
 import { readSettings, withoutFilters } from './settings.ts';
 
@@ -25,7 +26,7 @@ export const findCheckouts = async (repository: Repository, ref: string): Promis
     const work_tree = repository.work_tree !== null && (await sameFolder(path, repository.work_tree)) ? repository.work_tree : path;
     if (!(await stat(work_tree).catch(() => undefined))) continue;
     const git_dir =
-      work_tree === repository.work_tree ? repository.git_dir : await gitText({ git_dir: work_tree, search: true, args: ['rev-parse', '--path-format=absolute', '--absolute-git-dir'] });
+      work_tree === repository.work_tree ? repository.git_dir : await readText({ git_dir: work_tree, search: true }, 'rev-parse', '--path-format=absolute', '--absolute-git-dir');
     found.push({ git_dir, work_tree });
   }
   return found;

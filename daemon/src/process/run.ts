@@ -31,10 +31,14 @@ export interface ProgramEnd {
 }
 
 const STDERR_KEPT = 64 * 1024;
-const DEFAULT_LIMIT = 64 * 1024 * 1024;
-const DEFAULT_TIME = 600_000;
+export const DEFAULT_LIMIT = 64 * 1024 * 1024;
+export const DEFAULT_TIME = 600_000;
 
 export const searchPath = (): string => pathFolders().join(':') || '/usr/local/bin:/usr/bin:/bin';
+
+/** The error for a program that is not there. */
+export const notStarted = (file: string, cause: unknown): FairleadError =>
+  new FairleadError('requirement_missing', { detail: `${file} could not be started`, hint: `Install ${file} and put it on the PATH of the daemon.`, cause });
 
 const keepHead = (stream: Readable): (() => string) => {
   const chunks: Buffer[] = [];
@@ -75,9 +79,7 @@ const start = (order: ProgramOrder, role: 'alone' | 'source') => {
   if (role !== 'source') child.stdout.once('close', () => child.stdout.readableEnded || child.kill());
   const ended = async (): Promise<ProgramEnd> => {
     const end = await child;
-    if (child.pid === undefined) {
-      throw new FairleadError('requirement_missing', { detail: `${order.file} could not be started`, hint: `Install ${order.file} and put it on the PATH of the daemon.`, cause: end.cause });
-    }
+    if (child.pid === undefined) throw notStarted(order.file, end.cause);
     await reading;
     const stdout = end.stdout ? Buffer.from(end.stdout.buffer, end.stdout.byteOffset, end.stdout.byteLength) : Buffer.alloc(0);
     return { code: end.exitCode ?? null, signal: end.signal ?? null, stdout, stderr: stderr(), cut: end.timedOut ? 'time' : end.isMaxBuffer ? 'size' : undefined };
