@@ -119,7 +119,9 @@ const readStamp = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : und
 const run = (command, args, what) =>
   new Promise((resolve) => {
     const started = Date.now();
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    // `npm run -s` hands its silence on, and then nobody would see why an installation failed.
+    const { npm_config_loglevel: _, ...env } = process.env;
+    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     // The bins of our own packages are linked before they are built; pnpm warns, and it does not matter.
     const show = (chunk) => {
       for (const line of String(chunk).split('\n')) if (line.trim() && !/Failed to create bin/.test(line)) say(`  ${line}`);
