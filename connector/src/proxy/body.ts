@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** A body that is small enough, or one that is not, with what was read of it put back in front. */
 export type ReadBody = { readonly whole: Buffer; readonly begun?: never } | { readonly whole?: never; readonly begun: AsyncIterable<Uint8Array> };
@@ -13,7 +13,7 @@ const resumed = async function* (chunks: readonly Buffer[], rest: AsyncIterable<
  * small answer.
  * @throws the stream's own error when it breaks
  */
-export const readUpTo = (body: IncomingMessage, limit: number): Promise<ReadBody> =>
+export const readUpTo = (body: Readable, limit: number): Promise<ReadBody> =>
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
