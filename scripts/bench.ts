@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createOutput } from '@fairlead/shared/kit/cli';
 import { ROOT } from '@fairlead/e2e/rig/programs';
-import { raiseStack } from '@fairlead/e2e/rig/stack';
+import { closeOnSignal, raiseStack } from '@fairlead/e2e/rig/stack';
 import { measureColdStart } from './bench/cold-start.ts';
 import { measureLedger } from './bench/durability.ts';
 import type { Figure } from './bench/figures.ts';
@@ -48,6 +48,7 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
   };
   if (wants('path') || wants('cold')) {
     const stack = await raiseStack({ env: { FAIRLEAD_RELAY_PLANNER_RATE: '100000000' } });
+    closeOnSignal(stack);
     try {
       if (wants('path')) add(...(await measurePath(stack)));
       if (wants('cold')) add(...(await measureColdStart(stack)));

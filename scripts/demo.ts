@@ -9,7 +9,7 @@ import { printable } from '@fairlead/shared/kit/printable';
 import { mcpPlanner } from '@fairlead/e2e/rig/mcp-planner';
 import { runCommand } from '@fairlead/e2e/rig/processes';
 import { git, MENDING_PATCH } from '@fairlead/e2e/rig/repositories';
-import { raiseStack, type Stack } from '@fairlead/e2e/rig/stack';
+import { closeOnSignal, raiseStack, type Stack } from '@fairlead/e2e/rig/stack';
 import { evidenceText, tellerOf } from './demo/shown.ts';
 import { documentOf, exitOf, tellStory, type Story } from './demo/story.ts';
 import { readFlags } from './flags.ts';
@@ -111,7 +111,7 @@ const main = async (output: Output): Promise<number> => {
   });
   const raised = Math.round(performance.now() - started);
   // A demo that is interrupted leaves nothing behind either.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stack.close().then(() => process.exit(5)));
+  closeOnSignal(stack);
   try {
     const story = await play(stack, task, output);
     const timed = { ...story, durations: { raise: raised, ...story.durations, total: Math.round(performance.now() - started) } };

@@ -181,6 +181,11 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   };
 };
 
+/** A script that is told to stop takes its stack down first. `stack.close` may be called twice. */
+export const closeOnSignal = (stack: Pick<Stack, 'close'>): void => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stack.close().finally(() => process.exit(5)));
+};
+
 /**
  * Raises the three parts as real processes in a folder of their own: relay, daemon, connector; enrolled, with repositories
  * registered and shared, and a planner's token that may submit and read. `close` stops all by pid and removes the folder.

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeRepository } from '@fairlead/e2e/rig/repositories';
-import { raiseStack } from '@fairlead/e2e/rig/stack';
+import { closeOnSignal, raiseStack } from '@fairlead/e2e/rig/stack';
 import { figureOf, inPairs, type Figure, type Limit } from './figures.ts';
 
 const FILES = 5000;
@@ -53,6 +53,7 @@ const bareGit = async (repo: string, folder: string, at: number): Promise<number
 /** A patch step without validations from submission to its end, on a repository of 5,000 files in the given folder. */
 export const measureSteps = async (name: string, base: string, pairs: number, limit: Limit): Promise<Figure> => {
   const stack = await raiseStack({ base });
+  closeOnSignal(stack);
   try {
     const repo = manyFiles(join(stack.home, 'projects', 'many'));
     const { id } = await stack.operator.call('add_instance', { path: repo }, { idempotencyKey: randomUUID() });
