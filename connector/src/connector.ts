@@ -91,7 +91,8 @@ const createLine = async (identity: Identity, parts: RunOrder, say: (status: Sta
     identity,
     async sharesChanged() {
       if (!(await set.reload())) return;
-      if (set.problem) log.error({ code: set.problem.code, detail: set.problem.message }, 'the shares cannot be read; nothing is shared until they can');
+      if (set.problem)
+        log.error({ code: set.problem.code, detail: set.problem.message }, 'the shares cannot be read; nothing is shared until they can');
       else log.info({ instances: set.shares.size }, 'the shares have changed');
       renewal.plan();
       session.changed();
@@ -129,7 +130,10 @@ export const runConnector = async (parts: RunOrder): Promise<RunningConnector> =
       return undefined;
     });
     if (stopped) return;
-    if (found && (found.connector_id !== line.identity.connector_id || found.key !== line.identity.key || found.relay !== line.identity.relay)) {
+    if (
+      found &&
+      (found.connector_id !== line.identity.connector_id || found.key !== line.identity.key || found.relay !== line.identity.relay)
+    ) {
       log.info({ connector_id: found.connector_id }, 'the identity has changed');
       await line.stop();
       line = await createLine(found, parts, say);

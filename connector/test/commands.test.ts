@@ -23,17 +23,23 @@ afterEach(() => here.close());
 const cli = async (...words: string[]) => {
   const said = { out: '', err: '' };
   const streams = { stdout: { write: (text: string) => (said.out += text) }, stderr: { write: (text: string) => (said.err += text) } };
-  const exit = await runCli(createProgram(streams, { version: '0', run: runConnector }), ['node', 'x', ...words, '--home', here.folder], streams);
+  const exit = await runCli(
+    createProgram(streams, { version: '0', run: runConnector }),
+    ['node', 'x', ...words, '--home', here.folder],
+    streams,
+  );
   return { ...said, exit, json: () => JSON.parse(said.out) as Record<string, unknown> };
 };
 
 const grant = async () => {
-  const { shares } = JSON.parse(await readFile(here.files.shares, 'utf8')) as { shares: { grant: { operations: string[]; expires_at: string }; connector_token: string }[] };
+  const { shares } = JSON.parse(await readFile(here.files.shares, 'utf8')) as {
+    shares: { grant: { operations: string[]; expires_at: string }; connector_token: string }[];
+  };
   return shares[0]!;
 };
 
 describe('share', () => {
-  it('grants what is usual with the operator\'s token, says it in plain words, and keeps the credential to itself', async () => {
+  it("grants what is usual with the operator's token, says it in plain words, and keeps the credential to itself", async () => {
     const { out, err, exit } = await cli('share', '--repo', process.cwd());
     expect([exit, err]).toEqual([0, '']);
     expect(out).toMatch(/Planners at http:\/\/127\.0\.0\.1:\d+ may now, on shop:/);
@@ -48,7 +54,23 @@ describe('share', () => {
   });
 
   it('hands every limit on', async () => {
-    await cli('share', '--instance', here.instance, '--allow', 'default,read_file', '--executor', 'patch', '--validation', 'unit', '--steps', '5', '--wall', '10h', '--days', '3');
+    await cli(
+      'share',
+      '--instance',
+      here.instance,
+      '--allow',
+      'default,read_file',
+      '--executor',
+      'patch',
+      '--validation',
+      'unit',
+      '--steps',
+      '5',
+      '--wall',
+      '10h',
+      '--days',
+      '3',
+    );
     expect(JSON.parse(here.daemon.seen.find(({ method }) => method === 'POST')!.body)).toMatchObject({
       connector_key: here.identity.key,
       relay_key: here.identity.relay_key,
@@ -63,10 +85,15 @@ describe('share', () => {
   });
 
   it('shares decisions only with the flag, and then prints what that means', async () => {
-    expect(await cli('share', '--instance', here.instance, '--allow', 'approve_gate')).toMatchObject({ exit: 4, err: expect.stringContaining('--accept-relay-decisions') as string });
+    expect(await cli('share', '--instance', here.instance, '--allow', 'approve_gate')).toMatchObject({
+      exit: 4,
+      err: expect.stringContaining('--accept-relay-decisions') as string,
+    });
     const { err, json } = await cli('share', '--instance', here.instance, '--accept-relay-decisions', '--json');
     expect(err).toContain('nothing but its word says who decided');
-    const decisions = Object.values(OPERATIONS).filter(({ effect, remote }) => effect === 'decide' && remote).map(({ name }) => name);
+    const decisions = Object.values(OPERATIONS)
+      .filter(({ effect, remote }) => effect === 'decide' && remote)
+      .map(({ name }) => name);
     expect((json()['grant'] as { operations: string[] }).operations).toEqual(expect.arrayContaining(decisions));
   });
 
@@ -84,10 +111,16 @@ describe('share', () => {
   it('says what is missing: a daemon, a token, a private token', async () => {
     const token = join(here.folder, 'daemon', 'operator.token');
     await chmod(token, 0o640);
-    expect(await cli('share', '--instance', here.instance)).toMatchObject({ exit: 5, err: expect.stringContaining('secret_exposed') as string });
+    expect(await cli('share', '--instance', here.instance)).toMatchObject({
+      exit: 5,
+      err: expect.stringContaining('secret_exposed') as string,
+    });
     await chmod(token, 0o600);
     await here.daemon.stop();
-    expect(await cli('share', '--instance', here.instance)).toMatchObject({ exit: 5, err: expect.stringContaining('daemon_not_running') as string });
+    expect(await cli('share', '--instance', here.instance)).toMatchObject({
+      exit: 5,
+      err: expect.stringContaining('daemon_not_running') as string,
+    });
   });
 
   it('takes effect in a running connector, and so does unshare', async () => {
@@ -124,7 +157,10 @@ describe('share', () => {
     const { exit, json } = await cli('unshare', '--instance', here.instance, '--json');
     expect([exit, json()['revoked']]).toEqual([4, false]);
     expect((await cli('list', '--json')).json()).toEqual({ items: [] });
-    expect(await cli('unshare', '--instance', here.instance)).toMatchObject({ exit: 1, err: expect.stringContaining('not_found') as string });
+    expect(await cli('unshare', '--instance', here.instance)).toMatchObject({
+      exit: 1,
+      err: expect.stringContaining('not_found') as string,
+    });
   });
 });
 
@@ -145,7 +181,10 @@ describe('the other commands', () => {
     const { exit, json } = await cli(...order, '--replace', '--json');
     expect(exit).toBe(0);
     expect(json()['connector_id']).not.toBe(here.identity.connector_id);
-    expect(await cli('enroll', '--relay', here.relay.origin, '--token', 'fle_used_or_unknown_token', '--replace')).toMatchObject({ exit: 5, err: expect.stringContaining('enrollment_invalid') as string });
+    expect(await cli('enroll', '--relay', here.relay.origin, '--token', 'fle_used_or_unknown_token', '--replace')).toMatchObject({
+      exit: 5,
+      err: expect.stringContaining('enrollment_invalid') as string,
+    });
   });
 
   it('config tells where each value came from, and no secret', async () => {

@@ -25,7 +25,11 @@ type Answer = (request: Seen, response: ServerResponse) => void;
 export const daemonDouble = async () => {
   const root = generateKey();
   const operational = generateKey();
-  const certificate = makeCertificate(root, { number: 1, operational_key: operational.publicKey, not_after: isoTime(systemClock.now() + 365 * DAY) });
+  const certificate = makeCertificate(root, {
+    number: 1,
+    operational_key: operational.publicKey,
+    not_after: isoTime(systemClock.now() + 365 * DAY),
+  });
   const operatorToken = mintSecret('flo');
   const seen: Seen[] = [];
   const grants = new Map<string, { grant: Grant; token: string }>();
@@ -35,7 +39,10 @@ export const daemonDouble = async () => {
 
   const json = (response: ServerResponse, value: unknown, status = 200) => {
     const text = JSON.stringify(value);
-    response.writeHead(status, { 'content-type': status < 300 ? 'application/json' : 'application/problem+json', 'content-length': Buffer.byteLength(text) });
+    response.writeHead(status, {
+      'content-type': status < 300 ? 'application/json' : 'application/problem+json',
+      'content-length': Buffer.byteLength(text),
+    });
     response.end(text);
   };
 
@@ -108,7 +115,10 @@ export const daemonDouble = async () => {
     if (token !== operatorToken) return false;
     if (grantOf !== undefined) json(response, createGrant(grantOf, JSON.parse(request.body) as Record<string, unknown>));
     else if (/\/grants\/[^/]+\/revoke$/.test(request.path)) json(response, {});
-    else if (request.path === '/api/v1/instances') json(response, { items: [...nonces.keys()].map((id) => ({ id, ...descriptor, online: true, last_seen_at: null, path: process.cwd() })) });
+    else if (request.path === '/api/v1/instances')
+      json(response, {
+        items: [...nonces.keys()].map((id) => ({ id, ...descriptor, online: true, last_seen_at: null, path: process.cwd() })),
+      });
     else return false;
     return true;
   };

@@ -28,9 +28,10 @@ const edit = async (change: (file: Shares) => void) => {
 
 const ask = async (operation: string, more = {}): Promise<string> => {
   const { channel } = here.relay.sessions.at(-1)!;
-  return channel
-    .request(askFor(operation, here.instance, { instance_id: here.instance }, more), { effect: 'read' })
-    .then(() => 'answered', (error: unknown) => (error as FairleadError).code);
+  return channel.request(askFor(operation, here.instance, { instance_id: here.instance }, more), { effect: 'read' }).then(
+    () => 'answered',
+    (error: unknown) => (error as FairleadError).code,
+  );
 };
 
 const codeShown = (code: string) => until(() => here.history.at(-1)?.instances[0]?.code === code);
@@ -41,7 +42,11 @@ describe('the copy of a grant, edited while the connector runs (threats row 12)'
     ['decisions', (grant: Record<string, unknown>) => Object.assign(grant, { accept_relay_decisions: true })],
     ['a later end', (grant: Record<string, unknown>) => Object.assign(grant, { expires_at: '2099-01-01T00:00:00.000Z' })],
     ['another budget', (grant: Record<string, unknown>) => Object.assign(grant, { budget: { steps: 10 ** 6, wall_ms: null } })],
-    ['a digest of its own', (grant: Record<string, unknown>) => Object.assign(grant, { operations: ['submit_task'] }, { digest: grantDigest({ ...grant, operations: ['submit_task'] }) })],
+    [
+      'a digest of its own',
+      (grant: Record<string, unknown>) =>
+        Object.assign(grant, { operations: ['submit_task'] }, { digest: grantDigest({ ...grant, operations: ['submit_task'] }) }),
+    ],
     ['a member that nobody knows', (grant: Record<string, unknown>) => Object.assign(grant, { extra: 1 })],
   ])('%s: nothing is believed any more, and nothing wider is advertised', async (_, change) => {
     const session = await up();
@@ -49,7 +54,8 @@ describe('the copy of a grant, edited while the connector runs (threats row 12)'
     const before = here.daemon.seen.length;
     await edit(({ shares }) => void change(shares[0]!.grant));
     await codeShown('grant_untrusted');
-    for (const name of [...NARROW, 'submit_task', 'approve_gate', 'start_run']) expect(await ask(name, { idempotency_key: 'k' })).toBe('grant_untrusted');
+    for (const name of [...NARROW, 'submit_task', 'approve_gate', 'start_run'])
+      expect(await ask(name, { idempotency_key: 'k' })).toBe('grant_untrusted');
     expect(here.daemon.seen).toHaveLength(before);
     for (const set of session.sets) expect(set[0]!.operations).toEqual(NARROW);
   });
@@ -67,9 +73,16 @@ describe('the copy of a grant, edited while the connector runs (threats row 12)'
   it('does not become wider by a delegation that somebody else signed', async () => {
     await up();
     const other = await stand();
-    const record = await other.share(other.instance, { operations: Object.keys(OPERATIONS), connector_key: here.identity.key, relay_key: here.identity.relay_key });
+    const record = await other.share(other.instance, {
+      operations: Object.keys(OPERATIONS),
+      connector_key: here.identity.key,
+      relay_key: here.identity.relay_key,
+    });
     await other.close();
-    await edit(({ shares }) => void Object.assign(shares[0]!, { grant: { ...record.grant, instance_id: here.instance }, delegation: record.delegation }));
+    await edit(
+      ({ shares }) =>
+        void Object.assign(shares[0]!, { grant: { ...record.grant, instance_id: here.instance }, delegation: record.delegation }),
+    );
     await codeShown('delegation_invalid');
     expect(await ask('list_runs')).toBe('delegation_invalid');
   });
@@ -109,7 +122,9 @@ describe('the copy of a grant, edited while the connector runs (threats row 12)'
     expect(await ask('list_runs')).toBe('grant_expired');
     await here.share(here.instance);
     await until(() => here.history.at(-1)?.instances[0]?.code === null);
-    here.daemon.answerWith((_, response) => here.daemon.json(response, { type: 'x', title: 'No', status: 401, code: 'unauthenticated' }, 401));
+    here.daemon.answerWith((_, response) =>
+      here.daemon.json(response, { type: 'x', title: 'No', status: 401, code: 'unauthenticated' }, 401),
+    );
     expect(await ask('list_runs')).toBe('grant_expired');
   });
 });

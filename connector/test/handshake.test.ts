@@ -67,7 +67,9 @@ describe('a relay that is not the one', () => {
       onTransport: (transport) => {
         const challenge = makeChallenge({ origin: thief.origin, publicKey: here.relay.key.publicKey });
         transport.sendText(encodeFrame(challenge));
-        void proofsSeenBy(transport).then((prove) => transport.sendText(encodeFrame(makeWelcome(challenge, prove, generateKey(), 'ses_x'))));
+        void proofsSeenBy(transport).then((prove) =>
+          transport.sendText(encodeFrame(makeWelcome(challenge, prove, generateKey(), 'ses_x'))),
+        );
       },
     });
     await dialInstead(thief, { origin: thief.origin });
@@ -177,10 +179,13 @@ describe('enrolment', () => {
     expect(await readFile(here.files.identity, 'utf8')).toBe(before);
   });
 
-  it.each(['http://relay.example', 'ftp://relay.example', 'https://user:pass@relay.example', 'https://relay.example/?x=1', 'nonsense'])('does not dial %s', async (relay) => {
-    here = await stand();
-    const order = { relay, secret: mintSecret('fle'), label: 'desk' };
-    await expect(enroll(order, { files: filesIn(here.folder), clock: systemClock })).rejects.toBeInstanceOf(FairleadError);
-    await expect(readFile(filesIn(here.folder).identity)).rejects.toThrow();
-  });
+  it.each(['http://relay.example', 'ftp://relay.example', 'https://user:pass@relay.example', 'https://relay.example/?x=1', 'nonsense'])(
+    'does not dial %s',
+    async (relay) => {
+      here = await stand();
+      const order = { relay, secret: mintSecret('fle'), label: 'desk' };
+      await expect(enroll(order, { files: filesIn(here.folder), clock: systemClock })).rejects.toBeInstanceOf(FairleadError);
+      await expect(readFile(filesIn(here.folder).identity)).rejects.toThrow();
+    },
+  );
 });

@@ -136,7 +136,13 @@ describe('what is shared', () => {
     const clock = manualClock(systemClock.now());
     const set = createShareSet({ files: here.files, party: here.identity, clock });
     await set.reload();
-    const renewal = createRenewal({ files: here.files, party: here.identity, clock, log: createLog({ part: 'test', level: 'silent' }), shares: () => set.shares });
+    const renewal = createRenewal({
+      files: here.files,
+      party: here.identity,
+      clock,
+      log: createLog({ part: 'test', level: 'silent' }),
+      shares: () => set.shares,
+    });
     renewal.plan();
     await clock.advance(60_001);
     await until(() => set.reload());

@@ -41,14 +41,24 @@ export const relayDouble = async (options: RelayOptions = {}) => {
   let origin = '';
 
   const begin = async (transport: Transport) => {
-    await greetConnector(transport, { clock: systemClock, relayKey: key, origin: options.origin ?? origin, find: (id) => connectors.get(id) });
+    await greetConnector(transport, {
+      clock: systemClock,
+      relayKey: key,
+      origin: options.origin ?? origin,
+      find: (id) => connectors.get(id),
+    });
     const sets: (readonly Descriptor[])[] = [];
     const channel = createRequestingChannel(transport, systemClock, {
       onAdvertise: (instances) => {
         sets.push(instances);
         const ids = instances.map(({ instance_id }) => instance_id);
         const taken = ids.filter((id) => accept?.includes(id) ?? true);
-        queueMicrotask(() => channel.advertised({ accepted: taken, refused: ids.filter((id) => !taken.includes(id)).map((instance_id) => ({ instance_id, code: 'instance_moved' })) }));
+        queueMicrotask(() =>
+          channel.advertised({
+            accepted: taken,
+            refused: ids.filter((id) => !taken.includes(id)).map((instance_id) => ({ instance_id, code: 'instance_moved' })),
+          }),
+        );
       },
       onEnd: () => undefined,
     });
@@ -131,7 +141,12 @@ export const relayDouble = async (options: RelayOptions = {}) => {
 };
 export type RelayDouble = Awaited<ReturnType<typeof relayDouble>>;
 
-export const askFor = (operation: string, instance: string, input: Record<string, unknown>, more: Partial<WireRequest> = {}): WireRequest => ({
+export const askFor = (
+  operation: string,
+  instance: string,
+  input: Record<string, unknown>,
+  more: Partial<WireRequest> = {},
+): WireRequest => ({
   operation,
   instance_id: instance,
   input,
@@ -141,4 +156,5 @@ export const askFor = (operation: string, instance: string, input: Record<string
   ...more,
 });
 
-export const textOf = async ({ body }: WireAnswer): Promise<string> => (Buffer.isBuffer(body) ? body : await readAll(body)).toString('utf8');
+export const textOf = async ({ body }: WireAnswer): Promise<string> =>
+  (Buffer.isBuffer(body) ? body : await readAll(body)).toString('utf8');

@@ -10,7 +10,11 @@ afterEach(() => here.close());
 
 const read = { effect: 'read' } as const;
 const write = { effect: 'write' } as const;
-const codeOf = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'answered', (error: unknown) => (error instanceof FairleadError ? error.code : String(error)));
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'answered',
+    (error: unknown) => (error instanceof FairleadError ? error.code : String(error)),
+  );
 
 const up = async () => {
   here = await stand();
@@ -31,7 +35,10 @@ describe('what the connector serves', () => {
     expect(asked).toMatchObject({ method: 'GET', path: `/api/v1/steps/${step}` });
     expect(asked.headers['authorization']).toBe(`Bearer ${here.daemon.grants.get(here.instance)!.token}`);
     expect(asked.headers['fairlead-instance']).toBe(here.instance);
-    expect(JSON.parse(Buffer.from(String(asked.headers['fairlead-principal']), 'base64url').toString())).toEqual({ id: 'planner-1', name: 'Planner' });
+    expect(JSON.parse(Buffer.from(String(asked.headers['fairlead-principal']), 'base64url').toString())).toEqual({
+      id: 'planner-1',
+      name: 'Planner',
+    });
   });
 
   it('hands the idempotency key of a write on, and refuses a write without', async () => {
@@ -43,11 +50,20 @@ describe('what the connector serves', () => {
     expect(await codeOf(channel.request(askFor('start_run', here.instance, input), write))).toBe('idempotency_key_required');
   });
 
-  it('gives the daemon\'s own refusal back with its code and members', async () => {
+  it("gives the daemon's own refusal back with its code and members", async () => {
     const { channel } = await up();
-    const problem = { type: 'urn:fairlead:error:transition_refused', title: 'No', status: 409, code: 'transition_refused', detail: 'It is done', gate_id: 'g' };
+    const problem = {
+      type: 'urn:fairlead:error:transition_refused',
+      title: 'No',
+      status: 409,
+      code: 'transition_refused',
+      detail: 'It is done',
+      gate_id: 'g',
+    };
     here.daemon.answerWith((_, response) => here.daemon.json(response, problem, 409));
-    const error = await channel.request(askFor('get_run', here.instance, { run_id: newResourceId('run', here.instance) }), read).catch((e: unknown) => e as FairleadError);
+    const error = await channel
+      .request(askFor('get_run', here.instance, { run_id: newResourceId('run', here.instance) }), read)
+      .catch((e: unknown) => e as FairleadError);
     expect(error).toMatchObject({ code: 'transition_refused', context: { detail: 'It is done', more: { gate_id: 'g' } } });
   });
 
@@ -80,7 +96,12 @@ describe('what the connector serves', () => {
       };
       more();
     });
-    const asked = askFor('get_artifact_content', here.instance, { artifact_id: newResourceId('art', here.instance) }, { accept: 'bytes', time_left_ms: 60_000 });
+    const asked = askFor(
+      'get_artifact_content',
+      here.instance,
+      { artifact_id: newResourceId('art', here.instance) },
+      { accept: 'bytes', time_left_ms: 60_000 },
+    );
     const answer = await channel.request(asked, read);
     expect(answer.length).toBe(size);
     // Nobody reads yet: what the daemon could write is what fits into windows and socket buffers, not the artifact.
@@ -100,12 +121,17 @@ describe('what the connector serves', () => {
     expect(await textOf(answer)).toBe(text);
   });
 
-  it('ends the daemon\'s work on a read that its asker gave up', async () => {
+  it("ends the daemon's work on a read that its asker gave up", async () => {
     const { channel } = await up();
     let closed = false;
     here.daemon.answerWith((_, response) => response.on('close', () => (closed = true)));
     const asker = new AbortController();
-    const waiting = codeOf(channel.request(askFor('wait_step', here.instance, { step_id: newResourceId('step', here.instance) }), { ...read, signal: asker.signal }));
+    const waiting = codeOf(
+      channel.request(askFor('wait_step', here.instance, { step_id: newResourceId('step', here.instance) }), {
+        ...read,
+        signal: asker.signal,
+      }),
+    );
     await until(() => here.daemon.seen.some(({ path }) => path.includes('/wait')));
     asker.abort(new FairleadError('deadline_exceeded'));
     await waiting;

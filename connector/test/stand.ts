@@ -59,7 +59,14 @@ export const stand = async (options: { relay?: RelayOptions } = {}): Promise<Sta
     const grant = daemon.makeGrant({ instance_id: id, connector_key: identity.key, relay_key: identity.relay_key, ...about });
     const token = mintSecret('flc');
     daemon.grants.set(id, { grant, token });
-    const record: ShareRecord = { instance_id: id, descriptor: daemon.descriptor, grant, delegation: daemon.delegate(grant, notAfter), daemon: { url: daemon.url, home: null }, connector_token: token };
+    const record: ShareRecord = {
+      instance_id: id,
+      descriptor: daemon.descriptor,
+      grant,
+      delegation: daemon.delegate(grant, notAfter),
+      daemon: { url: daemon.url, home: null },
+      connector_token: token,
+    };
     await changeShares(files, (shares) => withShare(shares, record));
     return record;
   };
@@ -74,7 +81,13 @@ export const stand = async (options: { relay?: RelayOptions } = {}): Promise<Sta
     history,
     share,
     async run(table = OPERATIONS) {
-      const connector = await runConnector({ files, table, clock: systemClock, log: createLog({ part: 'test', level: 'silent' }), onStatus: (status) => history.push(status) });
+      const connector = await runConnector({
+        files,
+        table,
+        clock: systemClock,
+        log: createLog({ part: 'test', level: 'silent' }),
+        onStatus: (status) => history.push(status),
+      });
       running.push(connector);
       return connector;
     },

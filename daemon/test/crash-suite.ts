@@ -76,7 +76,11 @@ interface Told {
 }
 
 const submitPatch = (told: Told, text: string): Promise<Step> =>
-  ask('submit_task', { run_id: told.run, task: { title: told.key, patch: repository.patch({ 'state.txt': `${text} ${told.key}\n` }) } } as never, `${told.key}-s`);
+  ask(
+    'submit_task',
+    { run_id: told.run, task: { title: told.key, patch: repository.patch({ 'state.txt': `${text} ${told.key}\n` }) } } as never,
+    `${told.key}-s`,
+  );
 
 const SCENARIOS = {
   async land(told: Told) {
@@ -89,7 +93,11 @@ const SCENARIOS = {
     expect(repository.tip('refs/heads/main~1')).toBe(told.before);
     expect(repository.git('log', '-1', '--format=%b')).toContain(held.id);
     expect(repository.git('status', '--porcelain')).toBe('');
-    return { step: held.id, state: 'completed', once: ['step.queued', 'change.recorded', 'gate.opened', 'gate.approved', 'step.approved', 'change.integrated'] };
+    return {
+      step: held.id,
+      state: 'completed',
+      once: ['step.queued', 'change.recorded', 'gate.opened', 'gate.approved', 'step.approved', 'change.integrated'],
+    };
   },
   async reject(told: Told) {
     const held = await follow((await submitPatch(told, 'ok')).id, settled);
@@ -123,8 +131,18 @@ const SCENARIOS = {
     const anew = told.point === 'step.started:before';
     const doubt = told.point === 'step.started:after' || /^(step\.executed|attempt\.ended):before/.test(told.point);
     expect(ended).toMatchObject({ state: doubt ? 'indeterminate' : 'needs_approval', attempts: anew ? 2 : 1 });
-    if (ended.change_id) expect((await ask('get_change', { change_id: ended.change_id })).files.map(({ path }) => path)).toEqual(['state.txt']);
-    return { step: step.id, state: ended.state, once: ['step.queued', 'step.started', ...(anew ? [] : ['attempt.started', 'attempt.ended']), ...(doubt ? ['step.ended'] : ['change.recorded'])] };
+    if (ended.change_id)
+      expect((await ask('get_change', { change_id: ended.change_id })).files.map(({ path }) => path)).toEqual(['state.txt']);
+    return {
+      step: step.id,
+      state: ended.state,
+      once: [
+        'step.queued',
+        'step.started',
+        ...(anew ? [] : ['attempt.started', 'attempt.ended']),
+        ...(doubt ? ['step.ended'] : ['change.recorded']),
+      ],
+    };
   },
 };
 
@@ -134,7 +152,8 @@ export const scenarioOf = (point: string): Scenario => {
   return point.startsWith('step.stop_requested') ? 'cancel' : 'land';
 };
 
-const historyOf = async (run: string): Promise<Event[]> => (await ask('list_events', { instance_id: instance, run_id: run, limit: 500 })).items;
+const historyOf = async (run: string): Promise<Event[]> =>
+  (await ask('list_events', { instance_id: instance, run_id: run, limit: 500 })).items;
 
 /** Tests that kill the daemon at these points and hold it to its word. A file of its own for each share, so that they run side by side. */
 export const crashSuite = (points: readonly (readonly [point: string, scenario: Scenario])[]): void => {

@@ -18,9 +18,16 @@ describe('a patch step', () => {
     expect(change.files.map(({ path }) => path)).toEqual(['src/a.txt']);
     const gate = shop.ledger.read.gate(held.gate_id!)!;
     expect(gate.binding).toMatchObject({ target_commit: before, resulting_tree: change.tree, diff_digest: change.digest });
-    expect(shop.ledger.read.artifacts({ step_id: step.id }).map(({ kind }) => kind).toSorted()).toEqual(['names', 'numstat', 'patch']);
+    expect(
+      shop.ledger.read
+        .artifacts({ step_id: step.id })
+        .map(({ kind }) => kind)
+        .toSorted(),
+    ).toEqual(['names', 'numstat', 'patch']);
 
-    await expect(shop.delivery.integrate({ change_id: change.id }, { ...LOCAL, remote: false })).rejects.toMatchObject({ code: 'change_not_approved' });
+    await expect(shop.delivery.integrate({ change_id: change.id }, { ...LOCAL, remote: false })).rejects.toMatchObject({
+      code: 'change_not_approved',
+    });
     await approve(shop, held);
     const landed = await shop.delivery.integrate({ change_id: change.id }, { ...LOCAL, remote: false, idempotency_key: 'k1' });
     expect(landed).toMatchObject({ state: 'integrated', integrated: { ref: 'refs/heads/main', from: before } });
@@ -32,7 +39,7 @@ describe('a patch step', () => {
     expect(shop.ledger.verify(shop.run.instance_id).problems).toEqual([]);
   });
 
-  it('ends in git\'s words when the patch does not apply', async () => {
+  it("ends in git's words when the patch does not apply", async () => {
     shop = await openShop(FILES);
     const patch = shop.repository.patch({ 'src/a.txt': 'one\nTWO\n' });
     shop.repository.commit('Other', { 'src/a.txt': 'different\n' });

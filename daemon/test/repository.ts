@@ -20,7 +20,10 @@ export interface TestRepository {
 const identity = ['-c', 'user.name=Owner', '-c', 'user.email=owner@example.org', '-c', 'commit.gpgSign=false'];
 
 /** @param parent a folder to make it in; default: a fresh one under the system's temporary folder */
-export const testRepository = (files: Readonly<Record<string, string>>, parent = mkdtempSync(join(tmpdir(), 'fairlead-repo-'))): TestRepository => {
+export const testRepository = (
+  files: Readonly<Record<string, string>>,
+  parent = mkdtempSync(join(tmpdir(), 'fairlead-repo-')),
+): TestRepository => {
   const path = join(parent, 'project');
   mkdirSync(path, { recursive: true });
   const git = (...args: string[]): string =>

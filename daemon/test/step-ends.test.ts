@@ -67,9 +67,12 @@ describe('simulation', () => {
     const ended = await Promise.all(steps.map((step) => settled(of, step.id)));
     expect(Object.fromEntries(ended.map((step, index) => [SIMULATIONS[index], step.state]))).toEqual(ENDS);
     expect(ended.every(({ simulated }) => simulated)).toBe(true);
-    const kinds = (name: (typeof SIMULATIONS)[number]) => of.ledger.read.artifacts({ step_id: steps[SIMULATIONS.indexOf(name)]!.id }).map(({ kind }) => kind);
+    const kinds = (name: (typeof SIMULATIONS)[number]) =>
+      of.ledger.read.artifacts({ step_id: steps[SIMULATIONS.indexOf(name)]!.id }).map(({ kind }) => kind);
     expect(kinds('out_file')).toContain('out_file');
-    const log = of.ledger.read.artifacts({ step_id: steps[SIMULATIONS.indexOf('large_output')]!.id }).find(({ kind }) => kind === 'output')!;
+    const log = of.ledger.read
+      .artifacts({ step_id: steps[SIMULATIONS.indexOf('large_output')]!.id })
+      .find(({ kind }) => kind === 'output')!;
     expect(log.size).toBe(8 * 1024 * 1024 + 'wrote simulated.txt\n'.length);
     expect(readdirSync(`${of.home}/workspaces`)).toEqual([]);
   });
@@ -77,11 +80,18 @@ describe('simulation', () => {
 
 describe('a command', () => {
   const commands = [
-    { name: 'edit', run: ['sh', '-c', 'cat > task.json; echo edited > src/a.txt; echo report > "$FAIRLEAD_OUT/report.txt"; echo the-secret-value'] },
+    {
+      name: 'edit',
+      run: ['sh', '-c', 'cat > task.json; echo edited > src/a.txt; echo report > "$FAIRLEAD_OUT/report.txt"; echo the-secret-value'],
+    },
     { name: 'fail', run: ['sh', '-c', 'echo half > src/a.txt; exit 3'] },
     {
       name: 'commit',
-      run: ['sh', '-c', 'echo two > src/a.txt && git add -A && git -c user.name=Forged -c user.email=f@example.org commit -q -m forged && echo left > src/left.txt'],
+      run: [
+        'sh',
+        '-c',
+        'echo two > src/a.txt && git add -A && git -c user.name=Forged -c user.email=f@example.org commit -q -m forged && echo left > src/left.txt',
+      ],
     },
     { name: 'nap', run: ['sh', '-c', `setsid sleep ${NAPS[0]} & sleep ${NAPS[1]}`] },
   ];
@@ -105,7 +115,9 @@ describe('a command', () => {
     expect(step).toMatchObject({ state: 'failed_executor', reason: { code: 'command_failed' } });
     expect(of.ledger.read.attempt(step.attempt_id!)).toMatchObject({ state: 'crashed', exit_code: 3 });
     expect(of.ledger.read.changes(step.id)).toHaveLength(1);
-    await expect(of.delivery.integrate({ change_id: step.change_id! }, { ...LOCAL, remote: false })).rejects.toMatchObject({ code: 'transition_refused' });
+    await expect(of.delivery.integrate({ change_id: step.change_id! }, { ...LOCAL, remote: false })).rejects.toMatchObject({
+      code: 'transition_refused',
+    });
     await of.ledger.record((tx) => void tx.move.step(step.id, 'retried', { change_id: null, gate_id: null }, LOCAL));
     await waitFor(() => of.ledger.read.attempts(step.id).length === 2);
     expect((await settled(of, step.id)).attempts).toBe(2);
@@ -140,7 +152,8 @@ describe('a command', () => {
 });
 
 describe('validations', () => {
-  const policyWith = (run: string[], more = {}) => ProjectPolicy.parse({ version: 1, validations: { unit: { run, judges: ['test/**'], ...more } }, gates: { when: [] } });
+  const policyWith = (run: string[], more = {}) =>
+    ProjectPolicy.parse({ version: 1, validations: { unit: { run, judges: ['test/**'], ...more } }, gates: { when: [] } });
 
   it('decide, and their output is evidence', async () => {
     const of = await open({ policy: () => policyWith(['sh', '-c', 'cat state.txt; grep -q ok state.txt']) });
@@ -152,9 +165,16 @@ describe('validations', () => {
   });
 
   it('see nothing that the executor left but the snapshot', async () => {
-    const commands = [{ name: 'cheat', run: ['sh', '-c', 'echo planted > /tmp/planted; echo x > src/a.txt; echo ignored > cheat.log; echo "*.log" > .git-ignored'] }];
+    const commands = [
+      {
+        name: 'cheat',
+        run: ['sh', '-c', 'echo planted > /tmp/planted; echo x > src/a.txt; echo ignored > cheat.log; echo "*.log" > .git-ignored'],
+      },
+    ];
     const of = await open({ commands, policy: () => policyWith(['sh', '-c', 'test ! -e /tmp/planted && test -e src/a.txt']) });
-    expect(await settled(of, (await submit(of, of.run.id, { goal: 'x', executor: 'command.cheat' })).id)).toMatchObject({ state: 'completed' });
+    expect(await settled(of, (await submit(of, of.run.id, { goal: 'x', executor: 'command.cheat' })).id)).toMatchObject({
+      state: 'completed',
+    });
   });
 
   /** Threats row 11. */
@@ -164,7 +184,10 @@ describe('validations', () => {
     const step = await settled(of, (await submit(of, of.run.id, { patch })).id);
     expect(step).toMatchObject({ state: 'needs_approval', warnings: ['judges_restored_failed:unit'] });
     expect(of.ledger.read.gate(step.gate_id!)!.reasons).toEqual(['judge_changed']);
-    expect(of.ledger.read.validations({ step_id: step.id }).map(({ phase, passed }) => [phase, passed])).toEqual([['change', true], ['judges_restored', false]]);
+    expect(of.ledger.read.validations({ step_id: step.id }).map(({ phase, passed }) => [phase, passed])).toEqual([
+      ['change', true],
+      ['judges_restored', false],
+    ]);
     expect(of.ledger.read.gate(step.gate_id!)!.binding.validation_digests).toHaveLength(2);
   });
 

@@ -24,7 +24,11 @@ describe('the target moves', () => {
     const fresh = await renewGate(shop, gate);
     expect(fresh.id).not.toBe(gate.id);
     expect(shop.ledger.read.gate(gate.id)!.state).toBe('outdated');
-    expect(fresh).toMatchObject({ state: 'pending', reasons: gate.reasons, binding: { target_commit: human, diff_digest: gate.binding.diff_digest } });
+    expect(fresh).toMatchObject({
+      state: 'pending',
+      reasons: gate.reasons,
+      binding: { target_commit: human, diff_digest: gate.binding.diff_digest },
+    });
     expect(fresh.binding.resulting_tree).not.toBe(gate.binding.resulting_tree);
     expect(shop.ledger.read.step(held.id)).toMatchObject({ state: 'needs_approval', gate_id: fresh.id });
   });
@@ -34,7 +38,10 @@ describe('the target moves', () => {
     const held = await heldStep(shop);
     await approve(shop, held);
     const human = shop.repository.commit('Human', { 'src/b.txt': 'B\n' });
-    await expect(integrate(shop, held)).rejects.toMatchObject({ code: 'gate_outdated', context: { more: { gate_id: expect.stringContaining('gate_') } } });
+    await expect(integrate(shop, held)).rejects.toMatchObject({
+      code: 'gate_outdated',
+      context: { more: { gate_id: expect.stringContaining('gate_') } },
+    });
     expect(shop.repository.tip()).toBe(human);
     const again = shop.ledger.read.step(held.id)!;
     expect(shop.ledger.read.gate(again.gate_id!)).toMatchObject({ state: 'pending', binding: { target_commit: human } });
@@ -51,7 +58,8 @@ describe('the target moves', () => {
     let human = '';
     const { repository } = shop;
     const deaf = shop.ledger.onCommit((events) => {
-      if (!human && events.some(({ type }) => type === 'change.integrating')) human = repository.commit('Human, just now', { 'src/b.txt': 'now\n' });
+      if (!human && events.some(({ type }) => type === 'change.integrating'))
+        human = repository.commit('Human, just now', { 'src/b.txt': 'now\n' });
     });
     await expect(integrate(shop, held)).rejects.toMatchObject({ code: 'gate_outdated' });
     deaf();
@@ -61,7 +69,11 @@ describe('the target moves', () => {
   });
 
   it('without a gate: the replayed tree is checked, and a failing one does not land', async () => {
-    const policy = ProjectPolicy.parse({ version: 1, validations: { unit: { run: ['grep', '-q', 'ok', 'state.txt'], judges: ['judges/**'] } }, gates: { when: [] } });
+    const policy = ProjectPolicy.parse({
+      version: 1,
+      validations: { unit: { run: ['grep', '-q', 'ok', 'state.txt'], judges: ['judges/**'] } },
+      gates: { when: [] },
+    });
     shop = await openShop(FILES, { policy: () => policy });
     const step = await heldStep(shop);
     expect(step).toMatchObject({ state: 'completed' });
@@ -71,7 +83,11 @@ describe('the target moves', () => {
     expect(shop.ledger.read.change(step.change_id!)!.state).toBe('failed_validation');
     shop.repository.commit('Repaired', { 'state.txt': 'ok again\n' });
     expect(await integrate(shop, step)).toMatchObject({ state: 'integrated' });
-    expect(shop.ledger.read.validations({ step_id: step.id }).map(({ phase, passed }) => [phase, passed])).toEqual([['change', true], ['integration', false], ['integration', true]]);
+    expect(shop.ledger.read.validations({ step_id: step.id }).map(({ phase, passed }) => [phase, passed])).toEqual([
+      ['change', true],
+      ['integration', false],
+      ['integration', true],
+    ]);
   });
 
   it('into a conflict: it is said with the paths, and nothing moves', async () => {
@@ -102,7 +118,10 @@ describe('integration', () => {
     shop = await openShop(FILES, { policy: () => ProjectPolicy.parse({ version: 1, gates: { when: [] } }) });
     const first = await heldStep(shop);
     const patch = '--- a/src/a.txt\n+++ b/src/a.txt\n@@ -1,2 +1,2 @@\n one\n-TWO\n+THREE\n';
-    const second = await settled(shop, (await submit(shop, shop.run.id, { base: first.id, patch: `diff --git a/src/a.txt b/src/a.txt\n${patch}` })).id);
+    const second = await settled(
+      shop,
+      (await submit(shop, shop.run.id, { base: first.id, patch: `diff --git a/src/a.txt b/src/a.txt\n${patch}` })).id,
+    );
     expect(second).toMatchObject({ base_commit: shop.ledger.read.change(first.change_id!)!.snapshot_commit });
     await expect(integrate(shop, second)).rejects.toMatchObject({ code: 'base_not_integrated' });
     await integrate(shop, first);
@@ -118,6 +137,8 @@ describe('integration', () => {
     const other = await heldStep(shop, { 'src/b.txt': 'BB\n' });
     expect(await shop.delivery.discard({ change_id: other.change_id! }, DECIDER)).toMatchObject({ state: 'discarded' });
     await expect(integrate(shop, other)).rejects.toMatchObject({ code: 'transition_refused' });
-    await expect(shop.delivery.integrate({ change_id: step.change_id! }, { ...DECIDER, remote: true })).rejects.toMatchObject({ code: 'authority_required' });
+    await expect(shop.delivery.integrate({ change_id: step.change_id! }, { ...DECIDER, remote: true })).rejects.toMatchObject({
+      code: 'authority_required',
+    });
   });
 });

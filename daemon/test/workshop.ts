@@ -87,32 +87,53 @@ export const addInstance = async ({ ledger, grounds }: Workshop, repository: str
 };
 
 export const startRun = ({ ledger }: Workshop): Promise<RunRecord> =>
-  ledger.record((tx) => tx.add.run({ id: newResourceId('run', INSTANCE), instance_id: INSTANCE, title: 'Run', target: 'refs/heads/main', submitted_by: LOCAL.principal, authority: 'local' }, LOCAL));
+  ledger.record((tx) =>
+    tx.add.run(
+      {
+        id: newResourceId('run', INSTANCE),
+        instance_id: INSTANCE,
+        title: 'Run',
+        target: 'refs/heads/main',
+        submitted_by: LOCAL.principal,
+        authority: 'local',
+      },
+      LOCAL,
+    ),
+  );
 
 /** Queues a task as `submit_task` does, with what it checks left out. */
-export const submit = ({ ledger, executors }: Pick<Workshop, 'ledger' | 'executors'>, runId: string, input: TaskInput, options: { remote?: boolean; key?: string } = {}): Promise<StepRecord> => {
+export const submit = (
+  { ledger, executors }: Pick<Workshop, 'ledger' | 'executors'>,
+  runId: string,
+  input: TaskInput,
+  options: { remote?: boolean; key?: string } = {},
+): Promise<StepRecord> => {
   const task = TaskSpec.parse(input);
   const executor = task.executor ?? 'patch';
   return ledger.record((tx) =>
-    tx.idempotent(options.key === undefined ? undefined : { instance_id: INSTANCE, subject: 'operator', key: options.key, operation: 'submit_task', digest: 'same', run_id: runId }, () =>
-      tx.add.step(
-        {
-          id: newResourceId('step', INSTANCE),
-          run_id: runId,
-          instance_id: INSTANCE,
-          title: task.title ?? 'Task',
-          executor_requested: executor,
-          simulated: executors.find(executor)?.simulated ?? false,
-          base: task.base,
-          timeout_ms: task.timeout === undefined ? 60_000 : durationMs(task.timeout),
-          remote: options.remote ?? false,
-          grant_id: null,
-          submitted_by: LOCAL.principal,
-          authority: options.remote ? 'relay_asserted' : 'local',
-        },
-        task,
-        LOCAL,
-      ),
+    tx.idempotent(
+      options.key === undefined
+        ? undefined
+        : { instance_id: INSTANCE, subject: 'operator', key: options.key, operation: 'submit_task', digest: 'same', run_id: runId },
+      () =>
+        tx.add.step(
+          {
+            id: newResourceId('step', INSTANCE),
+            run_id: runId,
+            instance_id: INSTANCE,
+            title: task.title ?? 'Task',
+            executor_requested: executor,
+            simulated: executors.find(executor)?.simulated ?? false,
+            base: task.base,
+            timeout_ms: task.timeout === undefined ? 60_000 : durationMs(task.timeout),
+            remote: options.remote ?? false,
+            grant_id: null,
+            submitted_by: LOCAL.principal,
+            authority: options.remote ? 'relay_asserted' : 'local',
+          },
+          task,
+          LOCAL,
+        ),
     ),
   );
 };
@@ -157,5 +178,6 @@ export const approve = ({ ledger }: Pick<Workshop, 'ledger'>, step: StepRecord):
   ledger.record((tx) => {
     const about = { decided_at: tx.at, decided_by: LOCAL.principal, authority: 'local' as const };
     tx.move.gate(step.gate_id!, 'approved', about, LOCAL);
-    if (tx.read.step(step.id)?.state === 'needs_approval') tx.move.step(step.id, step.warnings.length > 0 ? 'approved_with_warnings' : 'approved', {}, LOCAL);
+    if (tx.read.step(step.id)?.state === 'needs_approval')
+      tx.move.step(step.id, step.warnings.length > 0 ? 'approved_with_warnings' : 'approved', {}, LOCAL);
   });

@@ -22,7 +22,8 @@ const stringsOf = ({ minLength = 0, maxLength = 40, pattern, contentEncoding }: 
   return fc.string({ minLength, maxLength: Math.min(maxLength, minLength + 40), unit: 'grapheme' });
 };
 
-const numbersOf = ({ minimum = 0, maximum = 1_000_000 }: Facts): fc.Arbitrary<number> => fc.integer({ min: Math.max(minimum, 0), max: Math.min(maximum, 0x7fff_ffff) });
+const numbersOf = ({ minimum = 0, maximum = 1_000_000 }: Facts): fc.Arbitrary<number> =>
+  fc.integer({ min: Math.max(minimum, 0), max: Math.min(maximum, 0x7fff_ffff) });
 
 const leafOf = (schema: Schema): fc.Arbitrary<unknown> => {
   const { def } = schema._zod;
@@ -49,7 +50,9 @@ export const generated = (schema: Schema): fc.Arbitrary<unknown> => {
     case 'object': {
       const { shape } = def as z.core.$ZodObjectDef;
       const required = Object.keys(shape).filter((name) => shape[name]!._zod.optin !== 'optional');
-      return fc.record(Object.fromEntries(Object.entries(shape).map(([name, member]) => [name, generated(member)])), { requiredKeys: required });
+      return fc.record(Object.fromEntries(Object.entries(shape).map(([name, member]) => [name, generated(member)])), {
+        requiredKeys: required,
+      });
     }
     case 'array': {
       const { element } = def as z.core.$ZodArrayDef;
@@ -72,4 +75,5 @@ export const generated = (schema: Schema): fc.Arbitrary<unknown> => {
 const accepts = (schema: Schema, value: unknown): boolean => (schema as z.ZodType).safeParse(value).success;
 
 /** Inputs of an operation, as a caller may write them. */
-export const generatedInput = (schema: z.ZodObject): fc.Arbitrary<Record<string, unknown>> => generated(schema) as fc.Arbitrary<Record<string, unknown>>;
+export const generatedInput = (schema: z.ZodObject): fc.Arbitrary<Record<string, unknown>> =>
+  generated(schema) as fc.Arbitrary<Record<string, unknown>>;

@@ -52,7 +52,10 @@ describe('the table', () => {
   it('inputs are strict: a field that nobody declared is refused by name', () => {
     for (const row of ALL) {
       expect(() => readInput(row, { undeclared: 1 }), row.name).toThrow(FairleadError);
-      expect(row.input.safeParse({ undeclared: 1 }).error?.issues.some((issue) => issue.code === 'unrecognized_keys'), row.name).toBe(true);
+      expect(
+        row.input.safeParse({ undeclared: 1 }).error?.issues.some((issue) => issue.code === 'unrecognized_keys'),
+        row.name,
+      ).toBe(true);
     }
   });
 
@@ -66,14 +69,20 @@ describe('the table', () => {
   it('a default grant decides nothing and reads no files', () => {
     const rows = defaultGrantOperations().map((name) => (OPERATIONS as OperationTable)[name]!);
     expect(rows.filter((row) => row.effect === 'decide' || row.scope === 'files:read' || !row.remote)).toEqual([]);
-    for (const name of ['start_run', 'submit_task', 'retry_step', 'cancel_step', 'cancel_run', 'close_run']) expect(rows.map((row) => row.name)).toContain(name);
+    for (const name of ['start_run', 'submit_task', 'retry_step', 'cancel_step', 'cancel_run', 'close_run'])
+      expect(rows.map((row) => row.name)).toContain(name);
   });
 
   it('has every operation of the first release, each asked remotely', () => {
-    const first = `list_instances get_instance start_run list_runs get_run cancel_run submit_task close_run list_steps get_step wait_step get_step_result
+    const first =
+      `list_instances get_instance start_run list_runs get_run cancel_run submit_task close_run list_steps get_step wait_step get_step_result
       get_step_logs list_attempts get_change list_artifacts get_artifact get_artifact_content list_validations list_gates get_gate approve_gate reject_gate
       retry_step cancel_step integrate_change discard_change list_events list_executors list_files read_file search_files`.split(/\s+/);
-    expect(ALL.filter((row) => row.remote).map((row) => row.name).sort()).toEqual(first.sort());
+    expect(
+      ALL.filter((row) => row.remote)
+        .map((row) => row.name)
+        .sort(),
+    ).toEqual(first.sort());
   });
 });
 
@@ -84,7 +93,13 @@ describe('over HTTP', () => {
         const { method, path, body } = toHttp(row, input);
         const url = new URL(path, 'http://x');
         const pattern = pathOf(row).split('/');
-        const params = Object.fromEntries(url.pathname.split('/').flatMap((segment, index) => (pattern[index]!.startsWith(':') ? [[pattern[index]!.slice(1), decodeURIComponent(segment)]] : [])));
+        const params = Object.fromEntries(
+          url.pathname
+            .split('/')
+            .flatMap((segment, index) =>
+              pattern[index]!.startsWith(':') ? [[pattern[index]!.slice(1), decodeURIComponent(segment)]] : [],
+            ),
+        );
         expect(method === 'POST').toBe(body !== undefined);
         const raw = fromHttp(row, { params, query: url.searchParams, body: body === undefined ? undefined : parseStrictJson(body) });
         expect(readInput(row, raw)).toEqual(readInput(row, input));
@@ -95,7 +110,9 @@ describe('over HTTP', () => {
 
   it('a field of a similar system is refused with what to use instead', () => {
     const run = newResourceId('run', `ins_${'a'.repeat(26)}`);
-    expect(() => readInput(OPERATIONS.submit_task, { run_id: run, task: { goal: 'x', adapter: 'y' } })).toThrow(expect.objectContaining({ context: expect.objectContaining({ field: 'task.adapter', hint: 'Use executor.' }) as unknown }));
+    expect(() => readInput(OPERATIONS.submit_task, { run_id: run, task: { goal: 'x', adapter: 'y' } })).toThrow(
+      expect.objectContaining({ context: expect.objectContaining({ field: 'task.adapter', hint: 'Use executor.' }) as unknown }),
+    );
   });
 
   describe('through a real server', () => {
@@ -111,14 +128,22 @@ describe('over HTTP', () => {
 
     const call = async (api: 'daemon' | 'relay', row: Operation, input: Record<string, unknown>): Promise<unknown> => {
       const { method, path, body } = toHttp(row, input);
-      const response = await requestRaw({ method, url: `${servers[api]!.url}/api${path}`, body, headers: { 'content-type': 'application/json' } });
+      const response = await requestRaw({
+        method,
+        url: `${servers[api]!.url}/api${path}`,
+        body,
+        headers: { 'content-type': 'application/json' },
+      });
       return JSON.parse((await readAll(response.body)).toString()) as unknown;
     };
 
     it.each(['daemon', 'relay'] as const)('every operation of the %s is reached, with its input', async (api) => {
       for (const row of operationsOf(api, TEST_TABLE)) {
         for (const input of fc.sample(generatedInput(row.input), 3)) {
-          expect(await call(api, row, input), row.name).toEqual({ name: row.name, input: JSON.parse(JSON.stringify(readInput(row, input))) as unknown });
+          expect(await call(api, row, input), row.name).toEqual({
+            name: row.name,
+            input: JSON.parse(JSON.stringify(readInput(row, input))) as unknown,
+          });
         }
       }
     });
@@ -142,21 +167,41 @@ const walk = (value: unknown, visit: (node: Json, path: string) => void, path = 
 };
 
 describe('OpenAPI', () => {
-  const document = (api: 'daemon' | 'relay', table: OperationTable = OPERATIONS) => openapi(operationsOf(api, table), { title: 'Fairlead', version: '0.1.0', prefix: '/api/v1' }) as Json & { paths: Record<string, Record<string, Json>> };
+  const document = (api: 'daemon' | 'relay', table: OperationTable = OPERATIONS) =>
+    openapi(operationsOf(api, table), { title: 'Fairlead', version: '0.1.0', prefix: '/api/v1' }) as Json & {
+      paths: Record<string, Record<string, Json>>;
+    };
   const entriesOf = (api: 'daemon' | 'relay', table?: OperationTable) =>
-    Object.entries(document(api, table).paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, entry]) => ({ path, method, entry: entry as Json & { operationId: string; parameters: { name: string; in: string; required: boolean; schema: Json }[] } })));
+    Object.entries(document(api, table).paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, entry]) => ({
+        path,
+        method,
+        entry: entry as Json & { operationId: string; parameters: { name: string; in: string; required: boolean; schema: Json }[] },
+      })),
+    );
 
   it.each(['daemon', 'relay'] as const)('the document of the %s has each operation once, by its name', (api) => {
     const { openapi: version, info } = document(api);
     expect(version).toBe('3.1.0');
     expect(info).toEqual({ title: 'Fairlead', version: '0.1.0' });
-    expect(entriesOf(api).map(({ entry }) => entry.operationId).sort()).toEqual(operationsOf(api).map((row) => row.name).sort());
+    expect(
+      entriesOf(api)
+        .map(({ entry }) => entry.operationId)
+        .sort(),
+    ).toEqual(
+      operationsOf(api)
+        .map((row) => row.name)
+        .sort(),
+    );
   });
 
   it.each(['daemon', 'relay'] as const)('the document of the %s is well formed', (api) => {
     for (const { path, method, entry } of entriesOf(api)) {
       const inPath = [...path.matchAll(/\{([a-z_]+)\}/g)].map((match) => match[1]);
-      expect(entry.parameters.filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name), path).toEqual(inPath);
+      expect(
+        entry.parameters.filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name),
+        path,
+      ).toEqual(inPath);
       for (const parameter of entry.parameters) {
         expect(parameter.schema, `${path} ${parameter.name}`).toBeTypeOf('object');
         if (parameter.in === 'path') expect(parameter.required).toBe(true);
@@ -168,7 +213,14 @@ describe('OpenAPI', () => {
     const whole = document(api);
     walk(whole, (node, path) => {
       const ref = node['$ref'];
-      if (typeof ref === 'string') expect(ref.slice(2).split('/').reduce<unknown>((at, key) => (at as Json | undefined)?.[key], whole), path).toBeDefined();
+      if (typeof ref === 'string')
+        expect(
+          ref
+            .slice(2)
+            .split('/')
+            .reduce<unknown>((at, key) => (at as Json | undefined)?.[key], whole),
+          path,
+        ).toBeDefined();
       expect(node, path).not.toHaveProperty('$schema');
     });
     expect(JSON.parse(JSON.stringify(whole))).toEqual(whole);
@@ -176,7 +228,8 @@ describe('OpenAPI', () => {
 
   it('query parameters are plain values, since that is all a query can say', () => {
     for (const { path, entry } of [...entriesOf('daemon'), ...entriesOf('relay')]) {
-      for (const { name, in: place, schema } of entry.parameters) if (place === 'query') expect(['string', 'integer', 'number', 'boolean'], `${path} ${name}`).toContain(schema['type']);
+      for (const { name, in: place, schema } of entry.parameters)
+        if (place === 'query') expect(['string', 'integer', 'number', 'boolean'], `${path} ${name}`).toContain(schema['type']);
     }
   });
 
@@ -184,16 +237,27 @@ describe('OpenAPI', () => {
     for (const api of ['daemon', 'relay'] as const) {
       const found = entriesOf(api, TEST_TABLE).find(({ entry }) => entry.operationId === 'paint_bikeshed');
       expect(found?.path).toBe('/api/v1/instances/{instance_id}/bikeshed');
-      expect(found?.entry['requestBody']).toMatchObject({ content: { 'application/json': { schema: { required: ['colour'], properties: { coats: { default: 1 } }, additionalProperties: false } } } });
+      expect(found?.entry['requestBody']).toMatchObject({
+        content: {
+          'application/json': { schema: { required: ['colour'], properties: { coats: { default: 1 } }, additionalProperties: false } },
+        },
+      });
     }
     expect(defaultGrantOperations(TEST_TABLE)).toContain('paint_bikeshed');
   });
 });
 
 describe('as MCP tools', () => {
-  it.each(Object.values(TEST_TABLE).filter((row) => row.remote).map((row) => [row.name, row] as const))('%s fits what clients accept', (name, row) => {
+  it.each(
+    Object.values(TEST_TABLE)
+      .filter((row) => row.remote)
+      .map((row) => [row.name, row] as const),
+  )('%s fits what clients accept', (name, row) => {
     expect(name).toMatch(/^[a-z][a-z0-9_]{0,31}$/);
-    for (const schema of [z.toJSONSchema(row.input, { io: 'input', reused: 'inline', unrepresentable: 'any' }), z.toJSONSchema(row.output, { io: 'output', reused: 'inline', unrepresentable: 'any' })]) {
+    for (const schema of [
+      z.toJSONSchema(row.input, { io: 'input', reused: 'inline', unrepresentable: 'any' }),
+      z.toJSONSchema(row.output, { io: 'output', reused: 'inline', unrepresentable: 'any' }),
+    ]) {
       expect(schema['type']).toBe('object');
       for (const keyword of ['anyOf', 'oneOf', 'allOf', 'not', 'enum']) expect(schema).not.toHaveProperty(keyword);
       walk(schema, (node, path) => {

@@ -28,7 +28,12 @@ export interface CliContext {
 const createContext = (options: GlobalOptions, streams: Streams): CliContext => {
   const env = environment();
   const settings = readSettings(env, options);
-  const out = createOutput({ json: options.json ?? false, quiet: options.quiet ?? false, ...(env['NO_COLOR'] && { color: false }), ...streams });
+  const out = createOutput({
+    json: options.json ?? false,
+    quiet: options.quiet ?? false,
+    ...(env['NO_COLOR'] && { color: false }),
+    ...streams,
+  });
   return { settings, files: filesIn(settings.home), out };
 };
 

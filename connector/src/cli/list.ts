@@ -29,7 +29,17 @@ export const listCommand = (program: Command, streams: Streams): void => {
     out.result({ items }, () =>
       items.length === 0
         ? 'Nothing is shared.'
-        : out.table([['INSTANCE', 'LABEL', 'OPERATIONS', 'DECISIONS', 'ENDS', 'STATE'], ...items.map((item) => [item.instance_id, item.label, String(item.operations.length), item.accept_relay_decisions ? 'accepted' : 'local', item.expires_at.slice(0, 10), item.code ?? 'shared'])]),
+        : out.table([
+            ['INSTANCE', 'LABEL', 'OPERATIONS', 'DECISIONS', 'ENDS', 'STATE'],
+            ...items.map((item) => [
+              item.instance_id,
+              item.label,
+              String(item.operations.length),
+              item.accept_relay_decisions ? 'accepted' : 'local',
+              item.expires_at.slice(0, 10),
+              item.code ?? 'shared',
+            ]),
+          ]),
     );
   });
 };

@@ -30,29 +30,35 @@ const reasonToStop = (): Promise<string> =>
   });
 
 export const runCommand = (program: Command, streams: Streams, run: RunConnector): void => {
-  addCommand(program, streams, { use: 'run', text: 'connect to the relay and serve what is shared, until SIGTERM' }, async ({ files, settings, out }) => {
-    const log = createLog({ part: 'connector', level: settings.log });
-    let told = false;
-    let last = '';
-    const stop = reasonToStop();
-    const connector = await run({
-      files,
-      table: OPERATIONS,
-      clock: systemClock,
-      log,
-      onStatus: ({ state, connector_id, relay, pid, last_error: error }) => {
-        if (state !== last && state === 'elsewhere') out.note('This identity runs elsewhere. This connector stays down until it is started again.');
-        last = state;
-        if (told || (state !== 'connected' && state !== 'verified')) {
-          if (error) log.debug({ state, code: error.code }, 'status');
-          return;
-        }
-        told = true;
-        out.result({ connector_id, relay, pid }, `Connected to ${relay} as ${connector_id}. Stop with Ctrl-C.`);
-      },
-    });
-    const why = await stop;
-    log.info({ why }, 'stopping');
-    await connector.stop();
-  });
+  addCommand(
+    program,
+    streams,
+    { use: 'run', text: 'connect to the relay and serve what is shared, until SIGTERM' },
+    async ({ files, settings, out }) => {
+      const log = createLog({ part: 'connector', level: settings.log });
+      let told = false;
+      let last = '';
+      const stop = reasonToStop();
+      const connector = await run({
+        files,
+        table: OPERATIONS,
+        clock: systemClock,
+        log,
+        onStatus: ({ state, connector_id, relay, pid, last_error: error }) => {
+          if (state !== last && state === 'elsewhere')
+            out.note('This identity runs elsewhere. This connector stays down until it is started again.');
+          last = state;
+          if (told || (state !== 'connected' && state !== 'verified')) {
+            if (error) log.debug({ state, code: error.code }, 'status');
+            return;
+          }
+          told = true;
+          out.result({ connector_id, relay, pid }, `Connected to ${relay} as ${connector_id}. Stop with Ctrl-C.`);
+        },
+      });
+      const why = await stop;
+      log.info({ why }, 'stopping');
+      await connector.stop();
+    },
+  );
 };

@@ -23,29 +23,40 @@ interface ShareOptions extends Choice {
 }
 
 /** Lists may be given by repeating an option or with commas. */
-const names = (given: readonly string[] | undefined): string[] | undefined => given?.flatMap((text) => text.split(',')).map((name) => name.trim()).filter(Boolean);
+const names = (given: readonly string[] | undefined): string[] | undefined =>
+  given
+    ?.flatMap((text) => text.split(','))
+    .map((name) => name.trim())
+    .filter(Boolean);
 
 export const shareCommand = (program: Command, streams: Streams): void => {
-  addCommand(program, streams, { use: 'share', text: 'let planners of the relay work on an instance, as far as you say' }, async ({ files, settings, out }, command) => {
-    const options = command.opts<ShareOptions>();
-    const identity = await requireIdentity(files);
-    const daemon = await daemonAccess(settings);
-    const instance = await chosenInstance(options, daemon.operator);
-    const acceptDecisions = options.acceptRelayDecisions === true;
-    const order = {
-      instance,
-      allow: names(options.allow) ?? [],
-      executors: names(options.executor) ?? null,
-      validations: names(options.validation) ?? null,
-      steps: positive(options.steps, 'steps') ?? null,
-      wallMs: options.wall === undefined ? null : parseDuration(options.wall, 'wall'),
-      days: positive(options.days, 'days'),
-      acceptDecisions,
-    };
-    if (acceptDecisions) out.note(RELAY_DECISIONS);
-    const { grant, descriptor } = await shareInstance(order, { files, identity, daemon, clock: systemClock });
-    out.result({ instance_id: instance, label: descriptor.label, relay: identity.origin, grant }, () => printable(inPlainWords(grant, descriptor.label, identity.origin), { multiline: true }));
-  })
+  addCommand(
+    program,
+    streams,
+    { use: 'share', text: 'let planners of the relay work on an instance, as far as you say' },
+    async ({ files, settings, out }, command) => {
+      const options = command.opts<ShareOptions>();
+      const identity = await requireIdentity(files);
+      const daemon = await daemonAccess(settings);
+      const instance = await chosenInstance(options, daemon.operator);
+      const acceptDecisions = options.acceptRelayDecisions === true;
+      const order = {
+        instance,
+        allow: names(options.allow) ?? [],
+        executors: names(options.executor) ?? null,
+        validations: names(options.validation) ?? null,
+        steps: positive(options.steps, 'steps') ?? null,
+        wallMs: options.wall === undefined ? null : parseDuration(options.wall, 'wall'),
+        days: positive(options.days, 'days'),
+        acceptDecisions,
+      };
+      if (acceptDecisions) out.note(RELAY_DECISIONS);
+      const { grant, descriptor } = await shareInstance(order, { files, identity, daemon, clock: systemClock });
+      out.result({ instance_id: instance, label: descriptor.label, relay: identity.origin, grant }, () =>
+        printable(inPlainWords(grant, descriptor.label, identity.origin), { multiline: true }),
+      );
+    },
+  )
     .option('--instance <id>', 'the instance, as fairlead list prints it')
     .option('--repo <path>', 'or the path of its repository')
     .option('--allow <operation>', 'exactly these operations, instead of the default ones; "default" names those; may be repeated', many)
@@ -59,7 +70,11 @@ export const shareCommand = (program: Command, streams: Streams): void => {
 
 const idGiven = ({ instance }: Choice): string => {
   if (instance !== undefined) return instance;
-  throw new FairleadError('invalid_input', { field: 'instance', rule: 'exactly one of --instance and --repo', detail: 'Give either --instance or --repo' });
+  throw new FairleadError('invalid_input', {
+    field: 'instance',
+    rule: 'exactly one of --instance and --repo',
+    detail: 'Give either --instance or --repo',
+  });
 };
 
 export const unshareCommand = (program: Command, streams: Streams): void => {
@@ -69,7 +84,10 @@ export const unshareCommand = (program: Command, streams: Streams): void => {
     // An id needs no daemon to be understood; a path does.
     const instance = options.repo === undefined ? idGiven(options) : await chosenInstance(options, (await daemonAccess(settings)).operator);
     const { grantId, revoked } = await unshareInstance(files, instance, () => daemonAccess(settings));
-    if (!revoked) out.note('The daemon could not be asked to end the grant too. Its credential has been thrown away, so nobody can use it; it ends by itself at its time.');
+    if (!revoked)
+      out.note(
+        'The daemon could not be asked to end the grant too. Its credential has been thrown away, so nobody can use it; it ends by itself at its time.',
+      );
     out.result({ instance_id: instance, grant_id: grantId, unshared: true, revoked }, `${instance} is shared no more.`);
     if (!revoked) throw new CommandEnd(EXIT.attention);
   })

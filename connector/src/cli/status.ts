@@ -51,10 +51,13 @@ export const statusCommand = (program: Command, streams: Streams): void => {
     const now = await statusNow(context);
     const { out } = context;
     out.result(now, () => {
-      const lines = now.enrolled ? [`${now.state}: ${MEANING[now.state]}`, `relay      ${now.relay}`, `connector  ${now.connector_id}`] : ['This connector is not enrolled with a relay: fairlead-connector enroll.'];
+      const lines = now.enrolled
+        ? [`${now.state}: ${MEANING[now.state]}`, `relay      ${now.relay}`, `connector  ${now.connector_id}`]
+        : ['This connector is not enrolled with a relay: fairlead-connector enroll.'];
       if (now.last_error) lines.push(`last error ${now.last_error.code}: ${now.last_error.message} (${now.last_error.at})`);
       if (now.next_try_ms !== null) lines.push(`tries again within ${Math.ceil(now.next_try_ms / 1000)} s of its last try`);
-      for (const { instance_id, label, state, code } of now.instances) lines.push(`  ${state === 'served' ? 'served ' : 'refused'}  ${instance_id}  ${label}${code === null ? '' : `  ${code}`}`);
+      for (const { instance_id, label, state, code } of now.instances)
+        lines.push(`  ${state === 'served' ? 'served ' : 'refused'}  ${instance_id}  ${label}${code === null ? '' : `  ${code}`}`);
       return printable(lines.join('\n'), { multiline: true });
     });
     const exit = EXITS[now.state];

@@ -52,7 +52,11 @@ export const readSettings = (env: Environment, flags: Flags): Settings => {
   const log = choose('log', flags.log, env['FAIRLEAD_LOG'], 'info');
   const daemonUrl = choose('daemon_url', flags.daemonUrl, env['FAIRLEAD_DAEMON_URL'], null);
   if (!LOG_LEVELS.includes(log.value as LogLevel)) {
-    throw new FairleadError('config_invalid', { field: 'log', rule: `must be one of ${LOG_LEVELS.join(', ')}`, detail: 'The log level is unknown' });
+    throw new FairleadError('config_invalid', {
+      field: 'log',
+      rule: `must be one of ${LOG_LEVELS.join(', ')}`,
+      detail: 'The log level is unknown',
+    });
   }
   const home = isAbsolute(root.value!) ? root.value! : resolve(root.value!);
   return {

@@ -28,7 +28,12 @@ const share = (about: Partial<ServedShare> = {}): ServedShare => ({
 });
 
 const step: AskedFor = { operation: 'get_step', instanceId: INSTANCE, input: { step_id: own('step') }, idempotencyKey: undefined };
-const task = (spec: object): AskedFor => ({ operation: 'submit_task', instanceId: INSTANCE, input: { run_id: own('run'), task: { goal: 'x', ...spec } }, idempotencyKey: 'k' });
+const task = (spec: object): AskedFor => ({
+  operation: 'submit_task',
+  instanceId: INSTANCE,
+  input: { run_id: own('run'), task: { goal: 'x', ...spec } },
+  idempotencyKey: 'k',
+});
 const codeOf = (asked: AskedFor, served: ServedShare | undefined, now = NOW): string => {
   try {
     admit(allowlist, served, asked, now);
@@ -47,8 +52,18 @@ describe('admission', () => {
     ['a withdrawn grant', step, share({ revoked: true }), 'grant_expired'],
     ['an altered copy', step, share({ distrust: 'grant_untrusted' }), 'grant_untrusted'],
     ['a delegation at its end', step, share({ provenUntil: NOW }), 'delegation_invalid'],
-    ['a decision that is only named', { ...step, operation: 'reject_gate', input: { gate_id: own('gate') }, idempotencyKey: 'k' }, share(), 'authority_required'],
-    ['a decision that is accepted', { ...step, operation: 'reject_gate', input: { gate_id: own('gate') }, idempotencyKey: 'k' }, share({ acceptsDecisions: true }), 'admitted'],
+    [
+      'a decision that is only named',
+      { ...step, operation: 'reject_gate', input: { gate_id: own('gate') }, idempotencyKey: 'k' },
+      share(),
+      'authority_required',
+    ],
+    [
+      'a decision that is accepted',
+      { ...step, operation: 'reject_gate', input: { gate_id: own('gate') }, idempotencyKey: 'k' },
+      share({ acceptsDecisions: true }),
+      'admitted',
+    ],
     ['a shared executor', task({ executor: 'patch' }), share({ executors: new Set(['patch']) }), 'admitted'],
     ['another executor', task({ executor: 'command.fmt' }), share({ executors: new Set(['patch']) }), 'grant_denied'],
     ['another validation', task({ validations: ['slow'] }), share({ validations: new Set(['unit']) }), 'grant_denied'],
@@ -77,20 +92,29 @@ describe('admission', () => {
 });
 
 describe('ids in an input', () => {
-  const ids = fc.constantFrom('ins', 'run', 'step', 'att', 'chg', 'art', 'val', 'gate', 'grant', 'item').map((kind) => (kind === 'ins' ? 'ins_bbbbbbbbbbbbbbbbbbbbbbbbbb' : foreign(kind)));
+  const ids = fc
+    .constantFrom('ins', 'run', 'step', 'att', 'chg', 'art', 'val', 'gate', 'grant', 'item')
+    .map((kind) => (kind === 'ins' ? 'ins_bbbbbbbbbbbbbbbbbbbbbbbbbb' : foreign(kind)));
   const plain = fc.jsonValue({ maxDepth: 4 });
 
   it('of others are found in any place of any document', () => {
     fc.assert(
       fc.property(plain, plain, ids, fc.array(fc.oneof(fc.string(), fc.nat(3)), { maxLength: 5 }), (left, right, id, path) => {
-        const nested = path.reduce<unknown>((inner, key) => (typeof key === 'number' ? [left, inner] : { a: right, [key === '__proto__' ? 'b' : key]: inner }), id);
+        const nested = path.reduce<unknown>(
+          (inner, key) => (typeof key === 'number' ? [left, inner] : { a: right, [key === '__proto__' ? 'b' : key]: inner }),
+          id,
+        );
         expect(() => refuseForeignIds(nested, INSTANCE)).toThrowError(FairleadError);
       }),
     );
   });
 
   it('of the instance itself, and texts that only mention others, pass', () => {
-    const input = { step_id: own('step'), instance_id: INSTANCE, task: { goal: `as in ${foreign('step')}`, patch: `+${foreign('run')}\n` } };
+    const input = {
+      step_id: own('step'),
+      instance_id: INSTANCE,
+      task: { goal: `as in ${foreign('step')}`, patch: `+${foreign('run')}\n` },
+    };
     expect(() => refuseForeignIds(input, INSTANCE)).not.toThrow();
   });
 

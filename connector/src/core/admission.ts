@@ -20,9 +20,12 @@ const refuse = (code: 'grant_denied' | 'argv_not_allowed', field: string, detail
 const checkGrant = (row: Operation, share: ServedShare, now: number): void => {
   if (share.revoked || now >= share.expiresAt) throw new FairleadError('grant_expired');
   if (share.distrust) throw new FairleadError(share.distrust);
-  if (now >= share.provenUntil) throw new FairleadError('delegation_invalid', { detail: 'The delegation has ended and could not be renewed' });
+  if (now >= share.provenUntil)
+    throw new FairleadError('delegation_invalid', { detail: 'The delegation has ended and could not be renewed' });
   if (!share.operations.has(row.name)) {
-    throw new FairleadError(row.effect === 'decide' ? 'authority_required' : 'grant_denied', { detail: `The owner did not share ${row.name}` });
+    throw new FairleadError(row.effect === 'decide' ? 'authority_required' : 'grant_denied', {
+      detail: `The owner did not share ${row.name}`,
+    });
   }
   // Named in the grant is not enough for a decision: the owner must have said that relay decisions count.
   if (row.effect === 'decide' && !share.acceptsDecisions) throw new FairleadError('authority_required');
@@ -43,7 +46,8 @@ const checkTask = (task: unknown, share: ServedShare): void => {
   for (const [index, validation] of (Array.isArray(validations) ? validations : []).entries()) {
     const field = `task.validations[${index}]`;
     if (typeof validation !== 'string') refuse('argv_not_allowed', field, 'A command line never crosses the relay');
-    else if (share.validations && !share.validations.has(validation)) refuse('grant_denied', field, 'The owner did not share that validation');
+    else if (share.validations && !share.validations.has(validation))
+      refuse('grant_denied', field, 'The owner did not share that validation');
   }
 };
 

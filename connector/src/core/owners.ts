@@ -33,5 +33,9 @@ const foreignField = (value: unknown, instanceId: string, prefix: string, at: st
 export const refuseForeignIds = (input: unknown, instanceId: string): void => {
   const field = foreignField(input, instanceId, prefixOf(instanceId), '');
   if (field === undefined) return;
-  throw new FairleadError('instance_mismatch', { field, rule: 'must be an id of the addressed instance', detail: `${field} belongs to another instance` });
+  throw new FairleadError('instance_mismatch', {
+    field,
+    rule: 'must be an id of the addressed instance',
+    detail: `${field} belongs to another instance`,
+  });
 };

@@ -10,7 +10,15 @@ const anyEvents = fc.array(fc.constantFrom(...SESSION_EVENTS), { maxLength: 60 }
 describe('the life of a session', () => {
   it('goes through the handshake to service, and back after a break', () => {
     expect(walk(['dial', 'opened', 'welcomed', 'advertised', 'changed', 'advertised', 'lost', 'dial'])).toEqual([
-      'idle', 'dialling', 'proving', 'advertising', 'serving', 'advertising', 'serving', 'waiting', 'dialling',
+      'idle',
+      'dialling',
+      'proving',
+      'advertising',
+      'serving',
+      'advertising',
+      'serving',
+      'waiting',
+      'dialling',
     ]);
   });
 
@@ -18,7 +26,8 @@ describe('the life of a session', () => {
     fc.assert(
       fc.property(anyEvents, (events) => {
         walk(events).forEach((state, at, states) => {
-          if (STATUS_OF[state] === 'verified' && STATUS_OF[states[at - 1]!] !== 'verified') expect([states[at - 1], events[at - 1]]).toEqual(['advertising', 'advertised']);
+          if (STATUS_OF[state] === 'verified' && STATUS_OF[states[at - 1]!] !== 'verified')
+            expect([states[at - 1], events[at - 1]]).toEqual(['advertising', 'advertised']);
         });
       }),
     );

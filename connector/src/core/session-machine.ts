@@ -21,7 +21,17 @@ export type SessionState = keyof typeof TABLE;
 export type SessionEvent = 'dial' | 'opened' | 'welcomed' | 'advertised' | 'changed' | 'lost' | 'replaced' | 'stop' | 'drained';
 
 export const SESSION_STATES = Object.keys(TABLE) as SessionState[];
-export const SESSION_EVENTS: readonly SessionEvent[] = ['dial', 'opened', 'welcomed', 'advertised', 'changed', 'lost', 'replaced', 'stop', 'drained'];
+export const SESSION_EVENTS: readonly SessionEvent[] = [
+  'dial',
+  'opened',
+  'welcomed',
+  'advertised',
+  'changed',
+  'lost',
+  'replaced',
+  'stop',
+  'drained',
+];
 
 /** The state that follows, or `undefined` where the event means nothing in this state and is to be ignored. */
 export const nextSession = (state: SessionState, event: SessionEvent): SessionState | undefined =>

@@ -22,13 +22,21 @@ export interface EnrollmentOrder {
  * @throws FairleadError `enrollment_invalid`, `relay_untrusted` when the relay calls itself something else than what was dialled,
  *   `relay_not_running`
  */
-export const enroll = async (order: EnrollmentOrder, { files, clock }: { readonly files: Files; readonly clock: Clock }): Promise<Identity> => {
+export const enroll = async (
+  order: EnrollmentOrder,
+  { files, clock }: { readonly files: Files; readonly clock: Clock },
+): Promise<Identity> => {
   const { origin } = relayAddress(order.relay);
   const keys = generateKey();
   const { secret, label } = order;
   const proof = makeEnrollmentProof({ secret, key: keys.publicKey, label, origin }, keys.privateKey);
   // The token opens nothing but this one operation, which names it in its body and asks for no other credential.
-  const client = createClient({ url: origin, prefix: '/api/v2', token: 'none', transport: nodeTransport({ unreachable: 'relay_not_running' }) });
+  const client = createClient({
+    url: origin,
+    prefix: '/api/v2',
+    token: 'none',
+    transport: nodeTransport({ unreachable: 'relay_not_running' }),
+  });
   const call = () => client.call('enroll', { secret, key: keys.publicKey, label, proof });
   // The same key and token give the same answer again, so that an answer lost on the way does not use the token up.
   const answer = await call().catch((error: unknown) => {

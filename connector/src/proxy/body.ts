@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream';
 
 /** A body that is small enough, or one that is not, with what was read of it put back in front. */
-export type ReadBody = { readonly whole: Buffer; readonly begun?: never } | { readonly whole?: never; readonly begun: AsyncIterable<Uint8Array> };
+export type ReadBody =
+  | { readonly whole: Buffer; readonly begun?: never }
+  | { readonly whole?: never; readonly begun: AsyncIterable<Uint8Array> };
 
 const resumed = async function* (chunks: readonly Buffer[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* chunks;

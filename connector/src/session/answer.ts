@@ -19,7 +19,10 @@ export interface AnswerParts {
 }
 
 /** A daemon that died in the middle: a read may be asked again, a write may have happened. */
-const broken = (row: Operation): FairleadError => new FairleadError(row.effect === 'read' ? 'daemon_not_running' : 'outcome_unknown', { detail: 'The line to the daemon broke in its answer' });
+const broken = (row: Operation): FairleadError =>
+  new FairleadError(row.effect === 'read' ? 'daemon_not_running' : 'outcome_unknown', {
+    detail: 'The line to the daemon broke in its answer',
+  });
 
 /** A stream that lets go of something once it has been read or given up. */
 const finishing = async function* (body: AsyncIterable<Uint8Array>, done: () => void): AsyncGenerator<Uint8Array> {
@@ -93,22 +96,42 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
    * operation of its class takes that long.
    */
   const under = (row: Operation, context: AnsweringContext): { signal: AbortSignal; done: () => void } => {
-    if (row.effect === 'read') return row.deadline === 'plain' && row.stream === 'none' ? { signal: context.signal, done: () => undefined } : long.open(context.signal);
+    if (row.effect === 'read')
+      return row.deadline === 'plain' && row.stream === 'none'
+        ? { signal: context.signal, done: () => undefined }
+        : long.open(context.signal);
     const controller = new AbortController();
-    return { signal: controller.signal, done: clock.after(LIMITS.slow_deadline.value, () => controller.abort(new FairleadError('outcome_unknown'))) };
+    return {
+      signal: controller.signal,
+      done: clock.after(LIMITS.slow_deadline.value, () => controller.abort(new FairleadError('outcome_unknown'))),
+    };
   };
 
   const serve = async (request: WireRequest, context: AnsweringContext): Promise<WireAnswer> => {
     if (draining) throw new FairleadError('draining');
     const share = shares().get(request.instance_id);
-    const asked = { operation: request.operation, instanceId: request.instance_id, input: request.input, idempotencyKey: request.idempotency_key };
+    const asked = {
+      operation: request.operation,
+      instanceId: request.instance_id,
+      input: request.input,
+      idempotencyKey: request.idempotency_key,
+    };
     const { row, input } = admit(allowlist, share?.served, asked, clock.now());
     const form = row.stream === 'none' ? 'json' : (request.accept ?? 'json');
     const { signal, done } = under(row, context);
     let answer: WireAnswer | undefined;
     try {
       const { principal, idempotency_key: idempotencyKey } = request;
-      const got = await proxy.forward({ id: `${mark}.${++served}`, row, input, share: share!.record, principal, idempotencyKey, form, signal });
+      const got = await proxy.forward({
+        id: `${mark}.${++served}`,
+        row,
+        input,
+        share: share!.record,
+        principal,
+        idempotencyKey,
+        form,
+        signal,
+      });
       answer = await carried(got, row, form);
     } finally {
       if (answer === undefined || Buffer.isBuffer(answer.body)) done();

@@ -13,7 +13,17 @@ import { createSession } from './session.ts';
 
 const relayKey = generateKey();
 const keys = generateKey();
-const identity: Identity = { version: 1, connector_id: 'con_01890a5d-ac96-774b-bcce-b302099a8057', label: 'desk', relay: 'https://relay.example', origin: 'https://relay.example', relay_key: relayKey.publicKey, key: keys.publicKey, enrolled_at: '', keys };
+const identity: Identity = {
+  version: 1,
+  connector_id: 'con_01890a5d-ac96-774b-bcce-b302099a8057',
+  label: 'desk',
+  relay: 'https://relay.example',
+  origin: 'https://relay.example',
+  relay_key: relayKey.publicKey,
+  key: keys.publicKey,
+  enrolled_at: '',
+  keys,
+};
 const offline = () => Promise.reject(new FairleadError('relay_not_running'));
 
 const fixture = (dial: () => ReturnType<typeof offline> | Promise<MemoryPair['left']['transport']>, random: () => number) => {
@@ -39,8 +49,16 @@ const fixture = (dial: () => ReturnType<typeof offline> | Promise<MemoryPair['le
 /** Both halves of a line in memory, with an honest relay on the far one. */
 const honest = (clock: ReturnType<typeof manualClock>) => {
   const pair = memoryPair();
-  void greetConnector(pair.right.transport, { clock, relayKey, origin: identity.origin, find: () => ({ key: keys.publicKey, state: 'enabled' }) }).finally(() => {
-    const channel = createRequestingChannel(pair.right.transport, clock, { onAdvertise: () => queueMicrotask(() => channel.advertised({ accepted: [], refused: [] })), onEnd: () => undefined });
+  void greetConnector(pair.right.transport, {
+    clock,
+    relayKey,
+    origin: identity.origin,
+    find: () => ({ key: keys.publicKey, state: 'enabled' }),
+  }).finally(() => {
+    const channel = createRequestingChannel(pair.right.transport, clock, {
+      onAdvertise: () => queueMicrotask(() => channel.advertised({ accepted: [], refused: [] })),
+      onEnd: () => undefined,
+    });
   });
   return pair;
 };
@@ -70,11 +88,14 @@ describe('reconnecting', () => {
 
   it('begins anew after a session that lived, and goes on after one that did not', async () => {
     const lines: MemoryPair[] = [];
-    const here = fixture(() => {
-      const pair = honest(here.clock);
-      lines.push(pair);
-      return Promise.resolve(pair.left.transport);
-    }, () => 0.999_999);
+    const here = fixture(
+      () => {
+        const pair = honest(here.clock);
+        lines.push(pair);
+        return Promise.resolve(pair.left.transport);
+      },
+      () => 0.999_999,
+    );
     const { clock, delays, session } = here;
     session.start();
     await settle();
@@ -91,7 +112,10 @@ describe('reconnecting', () => {
   });
 
   it('gives a relay that is silent in the handshake up after its deadline', async () => {
-    const { clock, states, session } = fixture(() => Promise.resolve(memoryPair().left.transport), () => 0.5);
+    const { clock, states, session } = fixture(
+      () => Promise.resolve(memoryPair().left.transport),
+      () => 0.5,
+    );
     session.start();
     await settle();
     expect(session.report.state).toBe('proving');
@@ -104,10 +128,13 @@ describe('reconnecting', () => {
 
   it('stops at once while it waits, and dials no more', async () => {
     let dials = 0;
-    const { clock, session } = fixture(() => {
-      dials++;
-      return offline();
-    }, () => 0.5);
+    const { clock, session } = fixture(
+      () => {
+        dials++;
+        return offline();
+      },
+      () => 0.5,
+    );
     session.start();
     await settle();
     await session.stop();

@@ -126,7 +126,11 @@ export const createSession = (parts: SessionParts): Session => {
       advertise();
     } catch (error) {
       transport?.destroy();
-      comeBack(error instanceof FairleadError ? error : new FairleadError('relay_not_running', { detail: 'The relay does not answer', cause: error }));
+      comeBack(
+        error instanceof FairleadError
+          ? error
+          : new FairleadError('relay_not_running', { detail: 'The relay does not answer', cause: error }),
+      );
     }
   };
 

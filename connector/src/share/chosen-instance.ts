@@ -18,10 +18,17 @@ const same = async (one: string, other: string): Promise<boolean> => {
  */
 export const chosenInstance = async ({ instance, repo }: Choice, operator: Client): Promise<string> => {
   if ((instance === undefined) === (repo === undefined)) {
-    throw new FairleadError('invalid_input', { field: 'instance', rule: 'exactly one of --instance and --repo', detail: 'Give either --instance or --repo' });
+    throw new FairleadError('invalid_input', {
+      field: 'instance',
+      rule: 'exactly one of --instance and --repo',
+      detail: 'Give either --instance or --repo',
+    });
   }
   if (instance !== undefined) return instance;
   const { items } = await operator.call('list_instances', {});
   for (const { id, path } of items) if (path !== undefined && (await same(path, repo!))) return id;
-  throw new FairleadError('not_found', { detail: 'No instance of the daemon has its repository there', hint: 'Register it first: fairlead add PATH.' });
+  throw new FairleadError('not_found', {
+    detail: 'No instance of the daemon has its repository there',
+    hint: 'Register it first: fairlead add PATH.',
+  });
 };

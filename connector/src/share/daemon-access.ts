@@ -32,7 +32,8 @@ export interface DaemonAccess {
  */
 export const daemonAccess = async (settings: Settings): Promise<DaemonAccess> => {
   const found = settings.daemonUrl ?? (await readEndpoint(settings.daemonHome));
-  if (found === undefined) throw new FairleadError('daemon_not_running', { detail: `No daemon has left its address in ${settings.daemonHome}` });
+  if (found === undefined)
+    throw new FairleadError('daemon_not_running', { detail: `No daemon has left its address in ${settings.daemonHome}` });
   const url = found.replace(/\/+$/, '');
   const token = settings.daemonToken ?? (await operatorToken(settings.daemonHome));
   return {

@@ -25,7 +25,11 @@ export const inPlainWords = (grant: Grant, label: string, relay: string, table: 
   if (of('write').length > 0) lines.push(`  - ask for work: ${listed(of('write'))}`);
   if (of('decide').length > 0) lines.push(`  - decide: ${listed(of('decide'))}`);
   else lines.push('They may not approve, reject, integrate or discard: that stays with you.');
-  lines.push(grant.executors === null ? 'Any executor of this machine may be named.' : `Only these executors may be named: ${listed(grant.executors)}.`);
+  lines.push(
+    grant.executors === null
+      ? 'Any executor of this machine may be named.'
+      : `Only these executors may be named: ${listed(grant.executors)}.`,
+  );
   if (grant.validations !== null) lines.push(`Only these optional validations may be named: ${listed(grant.validations)}.`);
   const { steps, wall_ms: wall } = grant.budget;
   lines.push(steps === null ? 'The number of steps is not limited.' : `At most ${steps} steps may be submitted or retried.`);

@@ -13,10 +13,16 @@ import { changeShares, withShare, type ShareRecord } from './share-file.ts';
  * Asks the daemon, with the connector's own credential, for the share as it now is: grant, fresh delegation, descriptor.
  * @throws FairleadError what the daemon said, or `daemon_not_running`
  */
-export const fetchShare = async ({ instance_id, daemon, connector_token }: Pick<ShareRecord, 'instance_id' | 'daemon' | 'connector_token'>): Promise<ShareRecord> => {
+export const fetchShare = async ({
+  instance_id,
+  daemon,
+  connector_token,
+}: Pick<ShareRecord, 'instance_id' | 'daemon' | 'connector_token'>): Promise<ShareRecord> => {
   const url = (daemon.home !== null && (await readEndpoint(daemon.home))) || daemon.url;
   const client = createClient({ url, prefix: '/api/v1', token: connector_token, transport: nodeTransport() });
-  const { grant, delegation, label, machine, default_branch, executors, origin_digest } = await client.call('get_delegation', { instance_id });
+  const { grant, delegation, label, machine, default_branch, executors, origin_digest } = await client.call('get_delegation', {
+    instance_id,
+  });
   const descriptor = { label, machine, default_branch, executors, origin_digest };
   return { instance_id, descriptor, grant, delegation, daemon: { url, home: daemon.home }, connector_token };
 };
@@ -50,7 +56,10 @@ export const createRenewal = ({ files, party, clock, log, shares }: Renewing): R
       const renewed = await fetchShare(record);
       const { served } = judgeShare(renewed, party, clock.now());
       if (served.distrust !== null) throw new TypeError(`the daemon answered a share that does not hold: ${served.distrust}`);
-      due.set(id, { signed: renewed.delegation.delegation.payload, at: clock.now() + renewalDelay({ left: served.provenUntil - clock.now(), fresh: true }) });
+      due.set(id, {
+        signed: renewed.delegation.delegation.payload,
+        at: clock.now() + renewalDelay({ left: served.provenUntil - clock.now(), fresh: true }),
+      });
       // Only in the place of what was read: an unshare or a new share in the meantime wins.
       const same = (each: ShareRecord) => each.instance_id === id && each.connector_token === record.connector_token;
       await changeShares(files, (all) => (all.some(same) ? withShare(all, renewed) : all));
@@ -73,7 +82,9 @@ export const createRenewal = ({ files, party, clock, log, shares }: Renewing): R
     cancel?.();
     if (stopped) return;
     const now = clock.now();
-    const renewable = [...shares().values()].filter(({ served }) => served.distrust !== 'grant_untrusted' && !served.revoked && now < served.expiresAt);
+    const renewable = [...shares().values()].filter(
+      ({ served }) => served.distrust !== 'grant_untrusted' && !served.revoked && now < served.expiresAt,
+    );
     const next = renewable.reduce((soonest, share) => Math.min(soonest, dueAt(share)), Infinity);
     if (next === Infinity) return;
     cancel = clock.after(Math.max(0, next - now), () => {

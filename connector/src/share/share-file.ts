@@ -53,7 +53,10 @@ export const readShares = async (files: Files): Promise<ShareRecord[]> => {
   const read = ShareFile.safeParse(json);
   if (!read.success) {
     const { field, rule } = invalidInput(read.error).context;
-    throw new FairleadError('config_invalid', { detail: `shares.json: ${field ?? 'the document'}: ${rule ?? 'is not valid'}`, ...(field !== undefined && { field }) });
+    throw new FairleadError('config_invalid', {
+      detail: `shares.json: ${field ?? 'the document'}: ${rule ?? 'is not valid'}`,
+      ...(field !== undefined && { field }),
+    });
   }
   const ids = new Set(read.data.shares.map((share) => share.instance_id));
   if (ids.size !== read.data.shares.length) throw new FairleadError('config_invalid', { detail: 'shares.json names an instance twice' });

@@ -35,7 +35,10 @@ const key = (): string => `share-${randomBytes(16).toString('base64url')}`;
  * only with the flag that says what they mean: those that are named, or all where no list is given.
  * @throws FairleadError `invalid_input` for names that are not remote operations, `authority_required`
  */
-export const orderedOperations = ({ allow, acceptDecisions }: Pick<ShareOrder, 'allow' | 'acceptDecisions'>, table: OperationTable = OPERATIONS): string[] => {
+export const orderedOperations = (
+  { allow, acceptDecisions }: Pick<ShareOrder, 'allow' | 'acceptDecisions'>,
+  table: OperationTable = OPERATIONS,
+): string[] => {
   const allowlist = allowlistOf(table);
   const usual = defaultGrantOperations(table);
   const decisions = [...allowlist.values()].filter((row) => row.effect === 'decide').map((row) => row.name);
@@ -43,9 +46,19 @@ export const orderedOperations = ({ allow, acceptDecisions }: Pick<ShareOrder, '
   const named = [...new Set(allow.flatMap((name) => (name === 'default' ? usual : [name])))];
   for (const name of named) {
     if (!allowlist.has(name) && !usual.includes(name)) {
-      throw new FairleadError('invalid_input', { field: 'allow', rule: 'must be an operation that may be asked remotely, or "default"', detail: `${name} is no operation that can be shared`, more: { available: ['default', ...allowlist.keys()] } });
+      throw new FairleadError('invalid_input', {
+        field: 'allow',
+        rule: 'must be an operation that may be asked remotely, or "default"',
+        detail: `${name} is no operation that can be shared`,
+        more: { available: ['default', ...allowlist.keys()] },
+      });
     }
-    if (decisions.includes(name) && !acceptDecisions) throw new FairleadError('authority_required', { field: 'allow', detail: `${name} decides`, hint: 'Add --accept-relay-decisions if decisions that come through the relay are to count.' });
+    if (decisions.includes(name) && !acceptDecisions)
+      throw new FairleadError('authority_required', {
+        field: 'allow',
+        detail: `${name} decides`,
+        hint: 'Add --accept-relay-decisions if decisions that come through the relay are to count.',
+      });
   }
   return named;
 };
@@ -85,10 +98,16 @@ export const shareInstance = async (order: ShareOrder, sharing: Sharing): Promis
   );
   await revokeFormer(sharing, former, granted.grant.id);
   // The rest of what is told about the instance, asked for with the new credential: it is thereby known to work.
-  const record = await fetchShare({ instance_id: order.instance, daemon: { url: daemon.url, home: daemon.home }, connector_token: granted.connector_token });
+  const record = await fetchShare({
+    instance_id: order.instance,
+    daemon: { url: daemon.url, home: daemon.home },
+    connector_token: granted.connector_token,
+  });
   const { served } = judgeShare(record, identity, clock.now());
   if (served.distrust !== null || record.grant.id !== granted.grant.id) {
-    throw new FairleadError(served.distrust ?? 'grant_untrusted', { detail: 'The daemon\'s answer does not fit together; nothing was shared' });
+    throw new FairleadError(served.distrust ?? 'grant_untrusted', {
+      detail: "The daemon's answer does not fit together; nothing was shared",
+    });
   }
   await changeShares(files, (shares) => withShare(shares, record));
   return record;
@@ -99,7 +118,11 @@ export const shareInstance = async (order: ShareOrder, sharing: Sharing): Promis
  * @returns whether the daemon has ended the grant; if it could not be asked, the grant ends at its own time and nobody holds its credential
  * @throws FairleadError `not_found` when it was not shared
  */
-export const unshareInstance = async (files: Files, instance: string, access: () => Promise<DaemonAccess>): Promise<{ grantId: string; revoked: boolean }> => {
+export const unshareInstance = async (
+  files: Files,
+  instance: string,
+  access: () => Promise<DaemonAccess>,
+): Promise<{ grantId: string; revoked: boolean }> => {
   let former: ShareRecord | undefined;
   await changeShares(files, (shares) => {
     former = shares.find((share) => share.instance_id === instance);

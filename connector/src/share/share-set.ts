@@ -22,7 +22,15 @@ export interface ShareSet {
  * The shares of one identity as the file on the disk says. A file that cannot be read shares nothing: no state of a file may widen what an
  * owner said.
  */
-export const createShareSet = ({ files, party, clock }: { readonly files: Files; readonly party: Party; readonly clock: Clock }): ShareSet => {
+export const createShareSet = ({
+  files,
+  party,
+  clock,
+}: {
+  readonly files: Files;
+  readonly party: Party;
+  readonly clock: Clock;
+}): ShareSet => {
   let shares: ReadonlyMap<string, JudgedShare> = new Map();
   let problem: FairleadError | null = null;
   let seen = '';
@@ -53,7 +61,10 @@ export const createShareSet = ({ files, party, clock }: { readonly files: Files;
       try {
         records = await readShares(files);
       } catch (error) {
-        trouble = error instanceof FairleadError ? error : new FairleadError('config_invalid', { detail: 'shares.json cannot be read', cause: error });
+        trouble =
+          error instanceof FairleadError
+            ? error
+            : new FairleadError('config_invalid', { detail: 'shares.json cannot be read', cause: error });
       }
       const now = JSON.stringify([records, trouble?.code ?? null]);
       if (now === seen) return false;

@@ -10,7 +10,16 @@ const SETTLE = 40;
 const LOOK = 5_000;
 
 const marks = async (files: readonly string[]): Promise<string> =>
-  (await Promise.all(files.map((file) => stat(file).then((found) => `${found.ino}:${found.mtimeMs}:${found.size}:${found.mode}`, () => '-')))).join();
+  (
+    await Promise.all(
+      files.map((file) =>
+        stat(file).then(
+          (found) => `${found.ino}:${found.mtimeMs}:${found.size}:${found.mode}`,
+          () => '-',
+        ),
+      ),
+    )
+  ).join();
 
 /**
  * Calls back after any of the files has changed, appeared or gone. All must lie in one folder, which is what is watched, because a file that is

@@ -76,7 +76,8 @@ export const takeRunLock = async (files: Files): Promise<() => Promise<void>> =>
   for (let attempt = 0; attempt < 3; attempt++) {
     if (await claim(files, mine)) return () => rm(files.runLock, { force: true });
     const pid = await runningPid(files);
-    if (pid !== undefined) throw new FairleadError('already_running', { detail: `A connector runs from this home already (process ${pid})` });
+    if (pid !== undefined)
+      throw new FairleadError('already_running', { detail: `A connector runs from this home already (process ${pid})` });
     await removeStale(files, mine);
   }
   throw new FairleadError('already_running', { detail: 'Another connector is starting from this home' });

@@ -61,7 +61,12 @@ const freshId = (deps: CommandDeps): { readonly id: string; readonly nonce: stri
 
 const checkUnknown = ({ ledger }: CommandDeps, path: string): void => {
   const known = ledger.read.instanceByRepository(path);
-  if (known) throw new FairleadError('repository_known', { field: 'path', detail: 'The repository is registered already', more: { instance_id: known.id } });
+  if (known)
+    throw new FairleadError('repository_known', {
+      field: 'path',
+      detail: 'The repository is registered already',
+      more: { instance_id: known.id },
+    });
 };
 
 /**

@@ -35,7 +35,17 @@ let allow_local_argv: boolean;
 let renewed: GateRecord | undefined;
 let clock: ReturnType<typeof manualClock>;
 
-const executor = (id: string, kind: ExecutorInfo['kind'], available = true): ExecutorInfo => ({ id, kind, description: '', available, reason: available ? null : 'not here', checked: 'always', confinement: kind === 'patch' ? 'not_needed' : (confinement ?? null), simulated: kind === 'simulation', default: kind === 'patch' });
+const executor = (id: string, kind: ExecutorInfo['kind'], available = true): ExecutorInfo => ({
+  id,
+  kind,
+  description: '',
+  available,
+  reason: available ? null : 'not here',
+  checked: 'always',
+  confinement: kind === 'patch' ? 'not_needed' : (confinement ?? null),
+  simulated: kind === 'simulation',
+  default: kind === 'patch',
+});
 
 /** What git would answer, as the port describes it; the rest is real. */
 const makeDeps = async (): Promise<CommandDeps> => ({
@@ -43,7 +53,13 @@ const makeDeps = async (): Promise<CommandDeps> => ({
   clock,
   artifacts: await openArtifactFiles(join(folder, 'artifacts')),
   repositories: {
-    inspect: async (path) => ({ path, head: path === '/detached' ? null : 'refs/heads/main', branches: ['refs/heads/main', 'refs/heads/next', 'refs/heads/secret'], origin_digest: null, name: 'repo' }),
+    inspect: async (path) => ({
+      path,
+      head: path === '/detached' ? null : 'refs/heads/main',
+      branches: ['refs/heads/main', 'refs/heads/next', 'refs/heads/secret'],
+      origin_digest: null,
+      name: 'repo',
+    }),
     createStore: async () => undefined,
     ownerPolicy: async () => ({ source: 'policy_ref', ref: 'refs/heads/main', commit: COMMIT, policy: parseProjectPolicy(policy) }),
     tip: async () => COMMIT,
@@ -52,7 +68,11 @@ const makeDeps = async (): Promise<CommandDeps> => ({
       if (!bytes.toString().startsWith('diff')) throw new FairleadError('patch_invalid', { field: 'task.patch', rule: 'r' });
     },
   },
-  executors: () => [executor('patch', 'patch'), executor('command.fmt', 'command', confinement !== undefined), executor('command.gone', 'command', false)],
+  executors: () => [
+    executor('patch', 'patch'),
+    executor('command.fmt', 'command', confinement !== undefined),
+    executor('command.gone', 'command', false),
+  ],
   confinement: () => confinement,
   settings: {
     machine: 'm',
@@ -70,19 +90,34 @@ const makeDeps = async (): Promise<CommandDeps> => ({
 });
 
 /** Fills defaults in as the api does. */
-const input = <N extends 'submit_task' | 'start_run' | 'create_grant' | 'add_instance'>(name: N, call: CallOf<N>) => OPERATIONS[name].input.parse(call) as never;
+const input = <N extends 'submit_task' | 'start_run' | 'create_grant' | 'add_instance'>(name: N, call: CallOf<N>) =>
+  OPERATIONS[name].input.parse(call) as never;
 const failure = async (work: Promise<unknown>): Promise<FairleadError> => {
-  const error = await work.then(() => undefined, (thrown: unknown) => thrown);
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   if (error instanceof FairleadError) return error;
   throw new Error(`expected a refusal, got ${String(error)}`);
 };
 const run = (asker = operator) => commands.start_run(input('start_run', { instance_id: instance }), asker);
-const submit = async (task: object, asker: Asker = operator, run_id?: string) => commands.submit_task(input('submit_task', { run_id: run_id ?? (await run()).id, task }), asker);
+const submit = async (task: object, asker: Asker = operator, run_id?: string) =>
+  commands.submit_task(input('submit_task', { run_id: run_id ?? (await run()).id, task }), asker);
 const PATCH = { patch: 'diff --git a/a b/a\n' };
 /** Shares the instance and answers who then asks remotely. */
 const planner = async (more: object = {}, id = 'planner:p'): Promise<Asker> => {
-  const { grant } = await commands.create_grant(input('create_grant', { instance_id: instance, connector_key: KEY, relay_key: KEY, ...more }), operator);
-  return { principal: { id, name: id }, authority: 'relay_asserted', remote: true, instance_id: instance, grant: ledger.read.grant(grant.id)!, idempotency_key: newResourceId('art', instance) };
+  const { grant } = await commands.create_grant(
+    input('create_grant', { instance_id: instance, connector_key: KEY, relay_key: KEY, ...more }),
+    operator,
+  );
+  return {
+    principal: { id, name: id },
+    authority: 'relay_asserted',
+    remote: true,
+    instance_id: instance,
+    grant: ledger.read.grant(grant.id)!,
+    idempotency_key: newResourceId('art', instance),
+  };
 };
 const row = (id: string): StepRecord => ledger.read.step(id)!;
 
@@ -155,9 +190,14 @@ describe('bad input gets a code, the field, the rule and the way out', () => {
     const add = (fields: object) => failure(commands.add_instance(input('add_instance', { path: '/other', ...fields }), operator));
     expect((await add({ path: '/repo' })).code).toBe('repository_known');
     expect((await add({ path: '/detached' })).context.field).toBe('target');
-    expect((await add({ target: 'nope' })).context.more).toMatchObject({ available: ['refs/heads/main', 'refs/heads/next', 'refs/heads/secret'] });
+    expect((await add({ target: 'nope' })).context.more).toMatchObject({
+      available: ['refs/heads/main', 'refs/heads/next', 'refs/heads/secret'],
+    });
     expect((await add({ default_executor: 'nobody' })).code).toBe('executor_unknown');
-    expect((await failure(commands.start_run(input('start_run', { instance_id: instance, target: 'refs/heads/secret' }), operator))).context.field).toBe('target');
+    expect(
+      (await failure(commands.start_run(input('start_run', { instance_id: instance, target: 'refs/heads/secret' }), operator))).context
+        .field,
+    ).toBe('target');
   });
 
   it('every code it uses is in the table with a hint', () => {
@@ -169,9 +209,19 @@ describe('submitting', () => {
   it('keeps the input byte for byte and as it was understood', async () => {
     const { id } = await run();
     const original = 'goal: x\r\n# comment\n';
-    const step = await commands.submit_task(input('submit_task', { run_id: id, task: PATCH, source: { kind: 'task_file', name: 't.yaml', original_base64: Buffer.from(original).toString('base64') } }), operator);
+    const step = await commands.submit_task(
+      input('submit_task', {
+        run_id: id,
+        task: PATCH,
+        source: { kind: 'task_file', name: 't.yaml', original_base64: Buffer.from(original).toString('base64') },
+      }),
+      operator,
+    );
     const kept = ledger.read.artifacts({ step_id: step.id });
-    expect(kept.map(({ kind, name }) => [kind, name])).toEqual([['task_original', 't.yaml'], ['task', 'task.json']]);
+    expect(kept.map(({ kind, name }) => [kind, name])).toEqual([
+      ['task_original', 't.yaml'],
+      ['task', 'task.json'],
+    ]);
     expect(kept[0]!.size).toBe(Buffer.byteLength(original));
     expect(ledger.read.task(step.id)!.spec.patch).toBe(PATCH.patch);
   });
@@ -206,7 +256,10 @@ describe('submitting', () => {
     const asker = await planner();
     const other = (await commands.add_instance(input('add_instance', { path: '/second' }), operator)).id;
     const { id } = await run();
-    for (const work of [() => submit(PATCH, { ...asker, instance_id: other }, id), () => commands.cancel_run({ run_id: id }, { ...asker, instance_id: other })]) {
+    for (const work of [
+      () => submit(PATCH, { ...asker, instance_id: other }, id),
+      () => commands.cancel_run({ run_id: id }, { ...asker, instance_id: other }),
+    ]) {
       expect((await failure(work())).code).toBe('instance_mismatch');
     }
   });
@@ -235,7 +288,7 @@ describe('stopping and trying again', () => {
     expect((await failure(commands.cancel_run({ run_id: id }, operator))).code).toBe('transition_refused');
   });
 
-  it('retries what failed; the machine\'s own doubts are retried at the machine', async () => {
+  it("retries what failed; the machine's own doubts are retried at the machine", async () => {
     const asker = await planner({ steps: 2 });
     const step = await submit(PATCH);
     expect((await failure(commands.retry_step({ step_id: step.id }, asker))).code).toBe('transition_refused');
@@ -267,21 +320,82 @@ describe('gates', () => {
   /** A step that is held, with its gate. */
   const held = async (asker: Asker, self_approval = false): Promise<GateRecord> => {
     const step = await submit(PATCH, asker);
-    const effective = effectivePolicy({ source: 'policy_ref', ref: null, commit: null, policy: ProjectPolicy.parse({ version: 1, gates: { self_approval } }) }, ledger.read.task(step.id)!.spec);
+    const effective = effectivePolicy(
+      { source: 'policy_ref', ref: null, commit: null, policy: ProjectPolicy.parse({ version: 1, gates: { self_approval } }) },
+      ledger.read.task(step.id)!.spec,
+    );
     const place = { step_id: step.id, run_id: step.run_id, instance_id: instance };
     return ledger.record((tx) => {
       tx.add.policy(effective);
       tx.move.step(step.id, 'prepared', {}, BY_DAEMON);
-      const attempt = tx.add.attempt({ ...place, id: newResourceId('att', instance), executor: 'patch', simulated: false, confinement: null, base_commit: COMMIT, policy_digest: effective.digest, policy_commit: null, reason: null, exit_code: null, signal: null, pid: null, pid_started: null, tree: null }, BY_DAEMON);
+      const attempt = tx.add.attempt(
+        {
+          ...place,
+          id: newResourceId('att', instance),
+          executor: 'patch',
+          simulated: false,
+          confinement: null,
+          base_commit: COMMIT,
+          policy_digest: effective.digest,
+          policy_commit: null,
+          reason: null,
+          exit_code: null,
+          signal: null,
+          pid: null,
+          pid_started: null,
+          tree: null,
+        },
+        BY_DAEMON,
+      );
       for (const event of ['started', 'executed', 'collected'] as const) tx.move.step(step.id, event, {}, BY_DAEMON);
-      const change = tx.add.change({ ...place, id: newResourceId('chg', instance), attempt_id: attempt.id, base_commit: COMMIT, snapshot_commit: COMMIT, tree: COMMIT, digest: 'sha256:0', files: [], added: 0, removed: 0, findings: [], patch_artifact_id: 'x', reason: null }, BY_DAEMON);
-      const binding = { instance_id: instance, step_id: step.id, base_commit: COMMIT, target_ref: 'refs/heads/main', target_commit: COMMIT, resulting_tree: COMMIT, diff_digest: 'sha256:0', validation_digests: [], policy_digest: effective.digest };
-      const gate = tx.add.gate({ ...place, id: newResourceId('gate', instance), kind: 'change', change_id: change.id, reasons: ['remote'], digest: gateDigest(binding), binding, expires_at: tx.at + 1000 }, BY_DAEMON);
+      const change = tx.add.change(
+        {
+          ...place,
+          id: newResourceId('chg', instance),
+          attempt_id: attempt.id,
+          base_commit: COMMIT,
+          snapshot_commit: COMMIT,
+          tree: COMMIT,
+          digest: 'sha256:0',
+          files: [],
+          added: 0,
+          removed: 0,
+          findings: [],
+          patch_artifact_id: 'x',
+          reason: null,
+        },
+        BY_DAEMON,
+      );
+      const binding = {
+        instance_id: instance,
+        step_id: step.id,
+        base_commit: COMMIT,
+        target_ref: 'refs/heads/main',
+        target_commit: COMMIT,
+        resulting_tree: COMMIT,
+        diff_digest: 'sha256:0',
+        validation_digests: [],
+        policy_digest: effective.digest,
+      };
+      const gate = tx.add.gate(
+        {
+          ...place,
+          id: newResourceId('gate', instance),
+          kind: 'change',
+          change_id: change.id,
+          reasons: ['remote'],
+          digest: gateDigest(binding),
+          binding,
+          expires_at: tx.at + 1000,
+        },
+        BY_DAEMON,
+      );
       tx.move.step(step.id, 'held', { warnings: ['no_validations'] }, BY_DAEMON);
       return gate;
     });
   };
-  const approve = (gate: GateRecord, asker = operator, digest = gate.digest) => commands.approve_gate({ gate_id: gate.id, digest, comment: 'ok' }, asker);
+  const approve = (gate: GateRecord, asker = operator, digest = gate.digest) =>
+    commands.approve_gate({ gate_id: gate.id, digest, comment: 'ok' }, asker);
 
   it('approves exactly what was seen', async () => {
     const gate = await held(operator);
@@ -307,7 +421,9 @@ describe('gates', () => {
     const decider = await planner(accepting);
     const mine = await held(decider);
     expect((await failure(approve(mine, { ...decider, idempotency_key: 'a' }))).code).toBe('self_approval');
-    expect((await approve(mine, { ...decider, principal: { id: 'planner:q', name: 'q' }, idempotency_key: 'b' })).authority).toBe('relay_asserted');
+    expect((await approve(mine, { ...decider, principal: { id: 'planner:q', name: 'q' }, idempotency_key: 'b' })).authority).toBe(
+      'relay_asserted',
+    );
     const allowed = await held({ ...decider, idempotency_key: 'c' }, true);
     expect((await approve(allowed, { ...decider, idempotency_key: 'd' })).state).toBe('approved');
   });
@@ -320,19 +436,28 @@ describe('gates', () => {
     await clock.advance(1001);
     expect((await failure(approve(late))).code).toBe('transition_refused');
     expect(await expireGates({ ledger, clock })).toBe(1);
-    expect([row(late.step_id).state, row(late.step_id).reason?.code, ledger.read.gate(late.id)!.state]).toEqual(['rejected', 'gate_expired', 'expired']);
+    expect([row(late.step_id).state, row(late.step_id).reason?.code, ledger.read.gate(late.id)!.state]).toEqual([
+      'rejected',
+      'gate_expired',
+      'expired',
+    ]);
     expect(await expireGates({ ledger, clock })).toBe(0);
   });
 
   it('cancelling a held step puts its gate and its change away', async () => {
     const gate = await held(operator);
     await commands.cancel_step({ step_id: gate.step_id }, operator);
-    expect([row(gate.step_id).state, ledger.read.gate(gate.id)!.state, ledger.read.change(gate.change_id)!.state]).toEqual(['cancelled', 'outdated', 'discarded']);
+    expect([row(gate.step_id).state, ledger.read.gate(gate.id)!.state, ledger.read.change(gate.change_id)!.state]).toEqual([
+      'cancelled',
+      'outdated',
+      'discarded',
+    ]);
   });
 });
 
 describe('sharing', () => {
-  const share = (more: object = {}) => commands.create_grant(input('create_grant', { instance_id: instance, connector_key: KEY, relay_key: KEY, ...more }), operator);
+  const share = (more: object = {}) =>
+    commands.create_grant(input('create_grant', { instance_id: instance, connector_key: KEY, relay_key: KEY, ...more }), operator);
   it('shares nothing that decides and no files unless they are named, and decisions only when accepted', async () => {
     const { grant } = await share();
     expect(grant.operations).toContain('submit_task');

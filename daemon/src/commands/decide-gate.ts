@@ -38,7 +38,10 @@ const checkPending = (read: Reads, gate: GateRecord, now: number): void => {
   if (gate.state === 'pending' && gate.expires_at > now) return;
   if (gate.state === 'outdated') {
     const newest = stepOf(read, gate).gate_id;
-    throw new FairleadError('gate_outdated', newest !== null && newest !== gate.id ? { more: { gate_id: newest, digest: read.gate(newest)?.digest } } : {});
+    throw new FairleadError(
+      'gate_outdated',
+      newest !== null && newest !== gate.id ? { more: { gate_id: newest, digest: read.gate(newest)?.digest } } : {},
+    );
   }
   const state = gate.state === 'pending' ? 'expired' : gate.state;
   throw new FairleadError('transition_refused', { detail: `The gate is ${state}; only a pending gate is decided.`, more: { state } });
@@ -58,10 +61,18 @@ export const approveGate =
     checkNotHalted(ledger.read);
     checkNotSelf(ledger.read, asker, stepOf(ledger.read, gate));
     checkPending(ledger.read, gate, clock.now());
-    if (input.digest !== gate.digest) throw new FairleadError('digest_mismatch', { field: 'digest', rule: 'must be the digest of the gate', more: { gate_id: gate.id, digest: gate.digest } });
+    if (input.digest !== gate.digest)
+      throw new FairleadError('digest_mismatch', {
+        field: 'digest',
+        rule: 'must be the digest of the gate',
+        more: { gate_id: gate.id, digest: gate.digest },
+      });
     const current = await renewGate(gate);
     if (current.id !== gate.id) {
-      throw new FairleadError('gate_outdated', { detail: 'The target moved, so the gate no longer matches what would be integrated', more: { gate_id: current.id, digest: current.digest } });
+      throw new FairleadError('gate_outdated', {
+        detail: 'The target moved, so the gate no longer matches what would be integrated',
+        more: { gate_id: current.id, digest: current.digest },
+      });
     }
     return ledger.record((tx) =>
       tx.idempotent(scope, (): Gate => {
@@ -72,7 +83,8 @@ export const approveGate =
         const about = causeOf(asker);
         const approved = tx.move.gate(gate.id, 'approved', { comment: input.comment ?? null }, about);
         // A gate that was opened anew at integration belongs to a step that has completed already.
-        if (step.state === 'needs_approval' && step.gate_id === gate.id) tx.move.step(step.id, approvedEvent(step.warnings), { reason: null }, about);
+        if (step.state === 'needs_approval' && step.gate_id === gate.id)
+          tx.move.step(step.id, approvedEvent(step.warnings), { reason: null }, about);
         return gateView(approved);
       }),
     );
@@ -100,7 +112,13 @@ export const rejectGate =
   };
 
 /** Ends the step that a gate held, with its change. A step that has completed already stays so; its change is discarded all the same. */
-const endHeld = (tx: Tx, step: StepRecord, gateId: string, reason: { readonly code: string; readonly message: string }, about: Parameters<typeof putAway>[2]): void => {
+const endHeld = (
+  tx: Tx,
+  step: StepRecord,
+  gateId: string,
+  reason: { readonly code: string; readonly message: string },
+  about: Parameters<typeof putAway>[2],
+): void => {
   if (step.gate_id !== gateId) return;
   putAway(tx, step, about);
   if (step.state === 'needs_approval') tx.move.step(step.id, 'rejected', { reason }, about);

@@ -26,6 +26,8 @@ export const closeRun =
   async (input, asker) => {
     const { id, instance_id } = ownRun(ledger.read, asker, input.run_id);
     return ledger.record((tx) =>
-      tx.idempotent(scopeOf('close_run', input, asker, { instance_id, run_id: id }), (): Run => runNow(tx.read, tx.move.run(id, 'closed', {}, causeOf(asker)))),
+      tx.idempotent(scopeOf('close_run', input, asker, { instance_id, run_id: id }), (): Run =>
+        runNow(tx.read, tx.move.run(id, 'closed', {}, causeOf(asker))),
+      ),
     );
   };

@@ -19,8 +19,16 @@ const operationsOf = (input: Input): string[] => {
     const field = `operations[${index}]`;
     const row = Object.hasOwn(TABLE, name) ? TABLE[name] : undefined;
     if (!row?.remote) {
-      const available = Object.values(TABLE).filter(({ remote }) => remote).map((one) => one.name);
-      throw new FairleadError('invalid_input', { field, rule: 'must be an operation that can be shared', detail: `${name} cannot be shared`, hint: `Name of these: ${available.join(', ')}`, more: { available } });
+      const available = Object.values(TABLE)
+        .filter(({ remote }) => remote)
+        .map((one) => one.name);
+      throw new FairleadError('invalid_input', {
+        field,
+        rule: 'must be an operation that can be shared',
+        detail: `${name} cannot be shared`,
+        hint: `Name of these: ${available.join(', ')}`,
+        more: { available },
+      });
     }
     if (row.effect === 'decide' && !input.accept_relay_decisions) {
       throw new FairleadError('invalid_input', {
@@ -39,7 +47,12 @@ const checkExecutors = (deps: CommandDeps, input: Input, instance: InstanceRecor
   const available = deps.executors(instance).map(({ id }) => id);
   for (const [index, id] of (input.executors ?? []).entries()) {
     if (available.includes(id)) continue;
-    throw new FairleadError('executor_unknown', { field: `executors[${index}]`, detail: `There is no executor ${id}`, hint: `Name one of: ${available.join(', ')}`, more: { available } });
+    throw new FairleadError('executor_unknown', {
+      field: `executors[${index}]`,
+      detail: `There is no executor ${id}`,
+      hint: `Name one of: ${available.join(', ')}`,
+      more: { available },
+    });
   }
 };
 
@@ -84,7 +97,14 @@ export const createGrant =
       const id = tx.idempotent(scope, () => replaceGrant(tx, input, operations, causeOf(asker)).id);
       const found = tx.read.grant(id);
       if (!found || found.revoked_at !== null) throw new FairleadError('grant_expired');
-      tx.add.credential({ hash: hashSecret(token), kind: 'connector', connector_key: found.connector_key, grant_id: found.id, created_at: tx.at, revoked_at: null });
+      tx.add.credential({
+        hash: hashSecret(token),
+        kind: 'connector',
+        connector_key: found.connector_key,
+        grant_id: found.id,
+        created_at: tx.at,
+        revoked_at: null,
+      });
       return found;
     });
     return { grant: grantView(grant), delegation: deps.delegate(grant, instance), connector_token: token };

@@ -17,7 +17,9 @@ export const halt =
         tx.setHalted(true);
         noteAll(tx, 'daemon.halted', about);
       }
-      const working = tx.read.stepsIn(['preparing', 'running', 'collecting', 'validating']).filter((step) => step.stop_requested_at === null);
+      const working = tx.read
+        .stepsIn(['preparing', 'running', 'collecting', 'validating'])
+        .filter((step) => step.stop_requested_at === null);
       for (const step of working) tx.requestStop(step.id, 'halt', about);
       return { halted: true, stopped_steps: working.length };
     });

@@ -14,9 +14,14 @@ import { checkExecutor } from './task-rules.ts';
 const checkMayRetry = (step: StepRecord, asker: Asker): void => {
   const { retry } = STEP_STATES[step.state];
   if (retry === 'no') {
-    throw new FairleadError('transition_refused', { detail: `A step that is ${step.state} is not retried.`, rule: 'only a failed step is retried', more: { state: step.state } });
+    throw new FairleadError('transition_refused', {
+      detail: `A step that is ${step.state} is not retried.`,
+      rule: 'only a failed step is retried',
+      more: { state: step.state },
+    });
   }
-  if (retry === 'local' && asker.remote) throw new FairleadError('local_only', { detail: `A step that is ${step.state} is retried at the machine, by somebody who has looked` });
+  if (retry === 'local' && asker.remote)
+    throw new FairleadError('local_only', { detail: `A step that is ${step.state} is retried at the machine, by somebody who has looked` });
 };
 
 /**

@@ -27,7 +27,14 @@ export const startRun =
         checkNotHalted(tx.read);
         servedInstance(tx.read, asker, instance.id);
         const run = tx.add.run(
-          { id: newResourceId('run', instance.id), instance_id: instance.id, title: input.title, target, submitted_by: asker.principal, authority: asker.authority },
+          {
+            id: newResourceId('run', instance.id),
+            instance_id: instance.id,
+            title: input.title,
+            target,
+            submitted_by: asker.principal,
+            authority: asker.authority,
+          },
           causeOf(asker),
         );
         return runNow(tx.read, run);

@@ -27,7 +27,10 @@ export const putAway = (tx: Tx, step: StepRecord, about: About): void => {
 export const stopStep = (tx: Tx, step: StepRecord, why: 'cancel' | 'halt', about: About): StepRecord => {
   if (step.state === 'cancelled') return step;
   if (STEP_STATES[step.state].end) {
-    throw new FairleadError('transition_refused', { detail: `The step has ended as ${step.state}; there is nothing to cancel.`, more: { state: step.state } });
+    throw new FairleadError('transition_refused', {
+      detail: `The step has ended as ${step.state}; there is nothing to cancel.`,
+      more: { state: step.state },
+    });
   }
   if (!IDLE.has(step.state)) return tx.requestStop(step.id, why, about);
   if (step.state === 'needs_approval') putAway(tx, step, about);

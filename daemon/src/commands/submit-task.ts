@@ -23,7 +23,11 @@ interface Checked {
 /** Everything about a task that can be known before it is queued. */
 const checkTask = async (deps: CommandDeps, { task }: Input, asker: Asker, run: RunRecord, instance: InstanceRecord): Promise<Checked> => {
   if (task.run_id !== undefined && task.run_id !== run.id) {
-    throw new FairleadError('invalid_input', { field: 'task.run_id', rule: 'must be the run that is addressed', detail: 'task.run_id is another run than the one addressed' });
+    throw new FairleadError('invalid_input', {
+      field: 'task.run_id',
+      rule: 'must be the run that is addressed',
+      detail: 'task.run_id is another run than the one addressed',
+    });
   }
   const executor = checkExecutor(deps, instance, task.executor ?? instance.default_executor);
   checkSubstance(task, executor, deps.executors(instance));
@@ -100,10 +104,27 @@ export const submitTask =
         const place = { instance_id: instance.id, run_id: run.id, step_id: step.id, attempt_id: null, redactions: 0 };
         const named = input.source?.original_base64 !== undefined && input.source.name !== undefined;
         tx.add.artifact(
-          { ...place, ...kept.original, id: newResourceId('art', instance.id), kind: 'task_original', name: named ? input.source!.name! : 'task-original', media_type: 'text/plain' },
+          {
+            ...place,
+            ...kept.original,
+            id: newResourceId('art', instance.id),
+            kind: 'task_original',
+            name: named ? input.source!.name! : 'task-original',
+            media_type: 'text/plain',
+          },
           about,
         );
-        tx.add.artifact({ ...place, ...kept.normalised, id: newResourceId('art', instance.id), kind: 'task', name: 'task.json', media_type: 'application/json' }, about);
+        tx.add.artifact(
+          {
+            ...place,
+            ...kept.normalised,
+            id: newResourceId('art', instance.id),
+            kind: 'task',
+            name: 'task.json',
+            media_type: 'application/json',
+          },
+          about,
+        );
         return stepNow(tx.read, step);
       }),
     );

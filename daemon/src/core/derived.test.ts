@@ -42,7 +42,16 @@ describe('sentence', () => {
   it('tells for every state what to do, and waits only where something comes by itself', () => {
     for (const state of STEP_STATE_NAMES) {
       for (const change_state of [null, ...CHANGE_STATES]) {
-        const step = { id: 'step', state, warnings: [], reason: null, gate_id: 'gate_x', change_id: null, stop_requested_at: null, resume_at: null };
+        const step = {
+          id: 'step',
+          state,
+          warnings: [],
+          reason: null,
+          gate_id: 'gate_x',
+          change_id: null,
+          stop_requested_at: null,
+          resume_at: null,
+        };
         const text = sentence({ step, position: state === 'queued' ? 2 : null, change_state });
         expect(text.length).toBeGreaterThan(20);
         expect(text.includes('Wait again'), `${state}: ${text}`).toBe(waitAgain(state));

@@ -17,7 +17,8 @@ const whole = <S extends string, E extends string>(of: Machine<S, E>, events: re
     .join('\n');
 
 describe('state tables, exhaustively', () => {
-  it('step', () => expect(`\n${whole(step, STEP_EVENTS)}\n`).toMatchInlineSnapshot(`
+  it('step', () =>
+    expect(`\n${whole(step, STEP_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
     queued:
       prepared -> preparing
@@ -94,7 +95,8 @@ describe('state tables, exhaustively', () => {
       retried -> queued
     "
   `));
-  it('run', () => expect(`\n${whole(run, RUN_EVENTS)}\n`).toMatchInlineSnapshot(`
+  it('run', () =>
+    expect(`\n${whole(run, RUN_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
     open:
       closed -> closed
@@ -104,7 +106,8 @@ describe('state tables, exhaustively', () => {
     cancelled:
     "
   `));
-  it('attempt', () => expect(`\n${whole(attempt, ATTEMPT_EVENTS)}\n`).toMatchInlineSnapshot(`
+  it('attempt', () =>
+    expect(`\n${whole(attempt, ATTEMPT_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
     active:
       finished -> finished
@@ -123,7 +126,8 @@ describe('state tables, exhaustively', () => {
     lost:
     "
   `));
-  it('change', () => expect(`\n${whole(change, CHANGE_EVENTS)}\n`).toMatchInlineSnapshot(`
+  it('change', () =>
+    expect(`\n${whole(change, CHANGE_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
     held:
       integrating -> integrating
@@ -143,7 +147,8 @@ describe('state tables, exhaustively', () => {
     discarded:
     "
   `));
-  it('gate', () => expect(`\n${whole(gate, GATE_EVENTS)}\n`).toMatchInlineSnapshot(`
+  it('gate', () =>
+    expect(`\n${whole(gate, GATE_EVENTS)}\n`).toMatchInlineSnapshot(`
     "
     pending:
       approved -> approved
@@ -190,7 +195,10 @@ describe('the ways out of a step', () => {
     for (const state of STEP_STATE_NAMES.filter((name) => !STEP_STATES[name].end)) {
       expect(step.enabled(state).length, state).toBeGreaterThan(0);
       expect(step.enabled(state), `${state} can be cancelled`).toContain('cancelled');
-      expect([...reaches(state)].some((name) => STEP_STATES[name].end), state).toBe(true);
+      expect(
+        [...reaches(state)].some((name) => STEP_STATES[name].end),
+        state,
+      ).toBe(true);
     }
   });
 

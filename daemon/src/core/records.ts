@@ -8,15 +8,7 @@ import type {
   Principal,
 } from '@fairlead/shared/contract/resources';
 import type { GateReason } from '@fairlead/shared/contract/project-policy';
-import type {
-  AttemptState,
-  Authority,
-  ChangeState,
-  Confinement,
-  GateState,
-  RunState,
-  StepState,
-} from '@fairlead/shared/contract/states';
+import type { AttemptState, Authority, ChangeState, Confinement, GateState, RunState, StepState } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
 
 /**

@@ -29,8 +29,10 @@ const RETRY: Readonly<Record<'anyone' | 'local' | 'no', string>> = {
 
 const going = ({ step, position }: Told): string => {
   if (step.stop_requested_at !== null) return 'It was asked to stop, and stops. Wait again.';
-  if (step.state === 'queued') return position === null ? 'It waits for its turn. Wait again.' : `It waits for its turn, at place ${position}. Wait again.`;
-  if (step.state === 'waiting_quota') return 'The agent has reached a limit that resets at a known time; it goes on by itself. Wait again, but not at once.';
+  if (step.state === 'queued')
+    return position === null ? 'It waits for its turn. Wait again.' : `It waits for its turn, at place ${position}. Wait again.`;
+  if (step.state === 'waiting_quota')
+    return 'The agent has reached a limit that resets at a known time; it goes on by itself. Wait again, but not at once.';
   return `It is ${step.state}: ${STEP_STATES[step.state].meaning}. Wait again.`;
 };
 

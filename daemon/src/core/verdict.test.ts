@@ -3,8 +3,18 @@ import { OUTCOMES } from '@fairlead/shared/contract/states';
 import { step } from './step.ts';
 import { approvedEvent, verdict, type VerdictFacts } from './verdict.ts';
 
-const FENCE = [[], [{ rule: 'protected', severity: 'gate' as const, path: 'a', message: 'm' }], [{ rule: 'forbidden', severity: 'failed' as const, path: 'a', message: 'm' }]];
-const check = (name: string, required: boolean, passed: boolean, phase: 'change' | 'judges_restored' = 'change') => ({ name, phase, required, passed, timed_out: false });
+const FENCE = [
+  [],
+  [{ rule: 'protected', severity: 'gate' as const, path: 'a', message: 'm' }],
+  [{ rule: 'forbidden', severity: 'failed' as const, path: 'a', message: 'm' }],
+];
+const check = (name: string, required: boolean, passed: boolean, phase: 'change' | 'judges_restored' = 'change') => ({
+  name,
+  phase,
+  required,
+  passed,
+  timed_out: false,
+});
 const CHECKS = [
   [],
   [check('unit', true, true)],
@@ -22,7 +32,10 @@ const RULES: readonly { readonly holds: (facts: VerdictFacts) => boolean; readon
   { holds: ({ outcome, resets_at }) => outcome === 'quota' && resets_at !== null, event: () => 'quota_reached' },
   { holds: ({ outcome }) => outcome !== 'finished', event: () => 'executor_failed' },
   { holds: ({ findings }) => findings.some(({ severity }) => severity === 'failed'), event: () => 'fence_broken' },
-  { holds: ({ validations }) => validations.some((one) => one.phase === 'change' && one.required && !one.passed), event: () => 'validation_failed' },
+  {
+    holds: ({ validations }) => validations.some((one) => one.phase === 'change' && one.required && !one.passed),
+    event: () => 'validation_failed',
+  },
   { holds: ({ gates }) => gates.length > 0, event: () => 'held' },
   {
     holds: () => true,
@@ -55,24 +68,51 @@ describe('verdict', () => {
 
   it('gives events that a validating step takes', () => {
     for (const outcome of OUTCOMES) {
-      const { event } = verdict({ stopped: 'by_itself', stop: null, outcome, resets_at: 1, findings: [], validations: [], gates: [], changed: true });
+      const { event } = verdict({
+        stopped: 'by_itself',
+        stop: null,
+        outcome,
+        resets_at: 1,
+        findings: [],
+        validations: [],
+        gates: [],
+        changed: true,
+      });
       expect(step.next('validating', event), event).toBeDefined();
       expect(step.next('collecting', event) !== undefined || event.startsWith('completed'), event).toBe(true);
     }
   });
 
   it('carries the words of the executor and the names of failed checks', () => {
-    const base: VerdictFacts = { stopped: 'by_itself', stop: null, outcome: 'refused', findings: [], validations: [], gates: [], changed: false };
+    const base: VerdictFacts = {
+      stopped: 'by_itself',
+      stop: null,
+      outcome: 'refused',
+      findings: [],
+      validations: [],
+      gates: [],
+      changed: false,
+    };
     expect(verdict({ ...base, outcome_reason: { code: 'patch_not_applicable', message: 'a.txt: patch does not apply' } }).reason).toEqual({
       code: 'patch_not_applicable',
       message: 'a.txt: patch does not apply',
     });
-    expect(verdict({ ...base, outcome: 'finished', changed: true, validations: [check('unit', true, false)] }).reason?.message).toContain('unit');
+    expect(verdict({ ...base, outcome: 'finished', changed: true, validations: [check('unit', true, false)] }).reason?.message).toContain(
+      'unit',
+    );
     expect(verdict({ ...base, outcome: 'cancelled' }).reason?.code).toBe('cancelled_unasked');
   });
 
   it('keeps warnings through a gate', () => {
-    const held = verdict({ stopped: 'by_itself', stop: null, outcome: 'finished', findings: [], validations: [], gates: ['no_validations'], changed: true });
+    const held = verdict({
+      stopped: 'by_itself',
+      stop: null,
+      outcome: 'finished',
+      findings: [],
+      validations: [],
+      gates: ['no_validations'],
+      changed: true,
+    });
     expect(held.warnings).toEqual(['no_validations']);
     expect(approvedEvent(held.warnings)).toBe('approved_with_warnings');
     expect(approvedEvent([])).toBe('approved');

@@ -37,7 +37,8 @@ const ended = (event: StepEvent, code: string, message: string, warnings: readon
   gates: [],
 });
 
-const listed = (items: readonly string[]): string => (items.length <= 3 ? items.join(', ') : `${items.slice(0, 3).join(', ')} and ${items.length - 3} more`);
+const listed = (items: readonly string[]): string =>
+  items.length <= 3 ? items.join(', ') : `${items.slice(0, 3).join(', ')} and ${items.length - 3} more`;
 
 const FAILED = {
   quota: 'The agent has reached its limit.',
@@ -63,7 +64,8 @@ const warningsOf = ({ changed, validations }: VerdictFacts): string[] => {
   if (!changed) warnings.push('no_change');
   if (changed && checks.length === 0) warnings.push('no_validations');
   for (const { name } of checks.filter(({ required, passed }) => !required && !passed)) warnings.push(`validation_failed:${name}`);
-  for (const { name } of validations.filter(({ phase, passed }) => phase === 'judges_restored' && !passed)) warnings.push(`judges_restored_failed:${name}`);
+  for (const { name } of validations.filter(({ phase, passed }) => phase === 'judges_restored' && !passed))
+    warnings.push(`judges_restored_failed:${name}`);
   return warnings;
 };
 
@@ -89,10 +91,20 @@ export const verdict = (facts: VerdictFacts): Verdict => {
   if (failed.length > 0) {
     const timedOut = failed.every(({ timed_out }) => timed_out);
     const names = listed(failed.map(({ name }) => name));
-    return ended('validation_failed', timedOut ? 'validation_timed_out' : 'validation_failed', `Required checks ${timedOut ? 'took too long' : 'failed'}: ${names}.`, warnings);
+    return ended(
+      'validation_failed',
+      timedOut ? 'validation_timed_out' : 'validation_failed',
+      `Required checks ${timedOut ? 'took too long' : 'failed'}: ${names}.`,
+      warnings,
+    );
   }
   if (facts.gates.length > 0) {
-    return { event: 'held', reason: { code: 'gate', message: `A person decides, because: ${facts.gates.join(', ')}.` }, warnings, gates: facts.gates };
+    return {
+      event: 'held',
+      reason: { code: 'gate', message: `A person decides, because: ${facts.gates.join(', ')}.` },
+      warnings,
+      gates: facts.gates,
+    };
   }
   return { event: warnings.length > 0 ? 'completed_with_warnings' : 'completed', reason: null, warnings, gates: [] };
 };

@@ -37,6 +37,7 @@ export const admitIntegration = (read: Reads, changeId: string): Admitted => {
   checkBase(read, step);
   const gate = step.gate_id === null ? undefined : read.gate(step.gate_id);
   if (gate?.change_id !== change.id) return { change, step, gate: undefined };
-  if (gate.state !== 'approved') throw new FairleadError('change_not_approved', { detail: `Its gate is ${gate.state}`, more: { gate_id: gate.id } });
+  if (gate.state !== 'approved')
+    throw new FairleadError('change_not_approved', { detail: `Its gate is ${gate.state}`, more: { gate_id: gate.id } });
   return { change, step, gate };
 };

@@ -20,7 +20,8 @@ export interface Decider {
  * @throws FairleadError `instance_mismatch`, `authority_required`
  */
 export const checkDecider = (decider: Decider, change: ChangeRecord): void => {
-  if (decider.instance_id !== undefined && decider.instance_id !== change.instance_id) throw new FairleadError('instance_mismatch', { field: 'change_id' });
+  if (decider.instance_id !== undefined && decider.instance_id !== change.instance_id)
+    throw new FairleadError('instance_mismatch', { field: 'change_id' });
   if (decider.remote && !decider.grant?.accept_relay_decisions) throw new FairleadError('authority_required');
 };
 

@@ -36,15 +36,23 @@ export const prospectOf = async ({ ledger, grounds }: GateDeps, change: ChangeRe
   const ground = await grounds.of(instance);
   const target_ref = run.target;
   const target_commit = (await syncStore(ground.store, ground.repository, [target_ref])).get(target_ref);
-  if (target_commit === undefined) throw new FairleadError('repository_invalid', { detail: `The branch ${target_ref} does not exist any more` });
+  if (target_commit === undefined)
+    throw new FairleadError('repository_invalid', { detail: `The branch ${target_ref} does not exist any more` });
   const about = { ground, target_ref, target_commit };
   if (target_commit === change.base_commit) return { ...about, tree: change.tree, conflict: undefined };
   const replay = await replayChange(ground.store, { base: change.base_commit, snapshot: change.snapshot_commit, onto: target_commit });
-  return replay.outcome === 'clean' ? { ...about, tree: replay.tree, conflict: undefined } : { ...about, tree: change.tree, conflict: replay };
+  return replay.outcome === 'clean'
+    ? { ...about, tree: replay.tree, conflict: undefined }
+    : { ...about, tree: change.tree, conflict: replay };
 };
 
 /** What a decision on a change would be bound to. Pure but for what `prospect` found. */
-const bindingOf = (change: ChangeRecord, prospect: Prospect, validations: readonly ValidationRecord[], policyDigest: string): GateBinding => ({
+const bindingOf = (
+  change: ChangeRecord,
+  prospect: Prospect,
+  validations: readonly ValidationRecord[],
+  policyDigest: string,
+): GateBinding => ({
   instance_id: change.instance_id,
   step_id: change.step_id,
   base_commit: change.base_commit,
@@ -67,7 +75,12 @@ export const bindGate = async (
 
 /** What a gate would be bound to now: the same parts, against the live target. */
 const presentBinding = (ledger: Ledger, change: ChangeRecord, gate: GateRecord, prospect: Prospect): GateBinding =>
-  bindingOf(change, prospect, ledger.read.validations({ step_id: change.step_id, attempt_id: change.attempt_id }), gate.binding.policy_digest);
+  bindingOf(
+    change,
+    prospect,
+    ledger.read.validations({ step_id: change.step_id, attempt_id: change.attempt_id }),
+    gate.binding.policy_digest,
+  );
 
 /**
  * Looks whether a gate still is bound to what would be integrated. Where it is not, it goes `outdated` and a new one opens on the new

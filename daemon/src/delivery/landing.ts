@@ -39,7 +39,13 @@ export const makeLanding = ({ clock }: DeliveryDeps, { change, step }: Admitted,
  * Checks the tree that would land, when it is another than the one that was checked.
  * @throws FairleadError `integration_failed_validation`, after it was recorded
  */
-export const checkLanding = async (deps: DeliveryDeps, { change }: Admitted, prospect: Prospect, commit: string, cause: Cause): Promise<void> => {
+export const checkLanding = async (
+  deps: DeliveryDeps,
+  { change }: Admitted,
+  prospect: Prospect,
+  commit: string,
+  cause: Cause,
+): Promise<void> => {
   if (prospect.tree === change.tree) return;
   const { ledger } = deps;
   const attempt = ledger.read.attempt(change.attempt_id);
@@ -53,12 +59,19 @@ export const checkLanding = async (deps: DeliveryDeps, { change }: Admitted, pro
     .map(({ name }) => name);
   if (failed.length === 0) return;
   const message = `On the present target these required validations fail: ${failed.join(', ')}`;
-  await ledger.record((tx) => void tx.move.change(change.id, 'validation_failed', { reason: { code: 'integration_failed_validation', message } }, cause));
+  await ledger.record(
+    (tx) => void tx.move.change(change.id, 'validation_failed', { reason: { code: 'integration_failed_validation', message } }, cause),
+  );
   throw new FairleadError('integration_failed_validation', { detail: message, more: { validations: failed } });
 };
 
 /** The compare-and-swap, between its journal entries. Whatever is thrown or answered but `moved`, nothing moved. */
-export const land = async (deps: DeliveryDeps, change: ChangeRecord, prospect: Prospect, to: string): Promise<{ effect: GitEffectRecord; moved: boolean }> => {
+export const land = async (
+  deps: DeliveryDeps,
+  change: ChangeRecord,
+  prospect: Prospect,
+  to: string,
+): Promise<{ effect: GitEffectRecord; moved: boolean }> => {
   const { ledger } = deps;
   const { ground, target_ref: ref, target_commit: from } = prospect;
   const { instance_id, run_id, step_id, id: change_id } = change;

@@ -16,7 +16,12 @@ export const recordLanded = (tx: Tx, effect: GitEffectRecord, cause: Cause): Cha
 };
 
 /** Puts a change back that was not integrated, so that it can be tried again. Nothing happens when it is put back already. */
-export const putBack = async ({ ledger }: Pick<DeliveryDeps, 'ledger'>, changeId: string, error: FairleadError, cause: Cause): Promise<void> => {
+export const putBack = async (
+  { ledger }: Pick<DeliveryDeps, 'ledger'>,
+  changeId: string,
+  error: FairleadError,
+  cause: Cause,
+): Promise<void> => {
   const reason = { code: error.code, message: error.message };
   await ledger.record((tx) => {
     if (tx.read.change(changeId)?.state === 'integrating') tx.move.change(changeId, 'returned', { reason }, { ...cause, data: { reason } });
@@ -27,7 +32,11 @@ export const putBack = async ({ ledger }: Pick<DeliveryDeps, 'ledger'>, changeId
  * Finds out what an interrupted integration came to. The journal says from where to where the ref was to go; the ref says whether
  * it went. Where somebody else moved it meanwhile and our commit is not in it, the change goes back with `effect_in_doubt`.
  */
-export const settleIntegration = async (deps: Pick<DeliveryDeps, 'ledger' | 'grounds' | 'log'>, change: ChangeRecord, cause: Cause = BY_DAEMON): Promise<'applied' | 'not_applied'> => {
+export const settleIntegration = async (
+  deps: Pick<DeliveryDeps, 'ledger' | 'grounds' | 'log'>,
+  change: ChangeRecord,
+  cause: Cause = BY_DAEMON,
+): Promise<'applied' | 'not_applied'> => {
   const { ledger, grounds, log } = deps;
   const open = ledger.read.gitEffects({ change_id: change.id }).filter(({ state }) => state === 'planned' || state === 'applied');
   for (const effect of open) {
@@ -42,7 +51,12 @@ export const settleIntegration = async (deps: Pick<DeliveryDeps, 'ledger' | 'gro
     }
     await ledger.record((tx) => tx.effects.mark(effect.id, 'abandoned'));
     if (found === 'elsewhere') {
-      await putBack(deps, change.id, new FairleadError('effect_in_doubt', { detail: 'The target was moved elsewhere while the change was being integrated' }), cause);
+      await putBack(
+        deps,
+        change.id,
+        new FairleadError('effect_in_doubt', { detail: 'The target was moved elsewhere while the change was being integrated' }),
+        cause,
+      );
       return 'not_applied';
     }
   }

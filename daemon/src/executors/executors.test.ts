@@ -59,19 +59,31 @@ const orderFor = async (executor: Executor, signal: AbortSignal): Promise<Execut
   };
 };
 
-describe.each(registry.all.filter(({ id }) => id !== 'simulation.slow').map((executor) => [executor.id, executor] as const))('%s', (_, executor) => {
-  executorContract(async () => ({ executor, order: (signal) => orderFor(executor, signal) }));
-});
+describe.each(registry.all.filter(({ id }) => id !== 'simulation.slow').map((executor) => [executor.id, executor] as const))(
+  '%s',
+  (_, executor) => {
+    executorContract(async () => ({ executor, order: (signal) => orderFor(executor, signal) }));
+  },
+);
 
 describe('the registry', () => {
   it('names those there are when one is unknown', () => {
-    expect(() => registry.get('claude.default')).toThrow(expect.objectContaining({ code: 'executor_unknown', context: expect.objectContaining({ hint: expect.stringContaining('patch') }) }));
+    expect(() => registry.get('claude.default')).toThrow(
+      expect.objectContaining({ code: 'executor_unknown', context: expect.objectContaining({ hint: expect.stringContaining('patch') }) }),
+    );
   });
 
   it('says what is missing: without a sandbox, what runs code is not available, and the rest is', () => {
     const shown = new Map(registry.list({ confinement: undefined, default_executor: 'patch' }).map((info) => [info.id, info]));
-    expect(shown.get('command.works')).toMatchObject({ available: false, reason: expect.stringContaining('no sandbox'), confinement: null });
+    expect(shown.get('command.works')).toMatchObject({
+      available: false,
+      reason: expect.stringContaining('no sandbox'),
+      confinement: null,
+    });
     expect(shown.get('patch')).toMatchObject({ available: true, default: true, confinement: 'not_needed' });
-    expect(registry.list({ confinement: 'unconfined', default_executor: 'patch' }).find(({ id }) => id === 'command.works')).toMatchObject({ available: true, confinement: 'unconfined' });
+    expect(registry.list({ confinement: 'unconfined', default_executor: 'patch' }).find(({ id }) => id === 'command.works')).toMatchObject({
+      available: true,
+      confinement: 'unconfined',
+    });
   });
 });

@@ -29,11 +29,13 @@ const say = ({ report }: Stage, text: string): void => report.output(Buffer.from
 const FINISHED: ExecutorResult = { outcome: 'finished', exit_code: 0, signal: null };
 
 /** Writes one file and finishes. The content depends on the task alone, so that a repeated attempt does the same. */
-const edit = (path: string) => async (stage: Stage): Promise<ExecutorResult> => {
-  await put(stage, path, `Simulated work: ${stage.order.task.title ?? stage.order.task.goal ?? 'no goal'}\n`);
-  say(stage, `wrote ${path}`);
-  return FINISHED;
-};
+const edit =
+  (path: string) =>
+  async (stage: Stage): Promise<ExecutorResult> => {
+    await put(stage, path, `Simulated work: ${stage.order.task.title ?? stage.order.task.goal ?? 'no goal'}\n`);
+    say(stage, `wrote ${path}`);
+    return FINISHED;
+  };
 
 const answer = (result: ExecutorResult) => async (): Promise<ExecutorResult> => result;
 
@@ -78,15 +80,24 @@ const failure = (code: string, message: string) => ({ code, message });
 const SCRIPTS = {
   finished: { description: 'edits one file and finishes', play: edit('simulated.txt') },
   no_change: { description: 'finishes without a change', play: answer(FINISHED) },
-  refused: { description: 'refuses the task', play: answer({ outcome: 'refused', reason: failure('simulated_refusal', 'The simulation refuses') }) },
+  refused: {
+    description: 'refuses the task',
+    play: answer({ outcome: 'refused', reason: failure('simulated_refusal', 'The simulation refuses') }),
+  },
   timed_out: { description: 'passes its time limit', play: answer({ outcome: 'timed_out', stopped: 'confirmed' }) },
   cancelled: { description: 'ends as if it had been stopped on request', play: answer({ outcome: 'cancelled', stopped: 'confirmed' }) },
   crashed: {
     description: 'ends with exit code 70',
     play: answer({ outcome: 'crashed', exit_code: 70, signal: null, reason: failure('simulated_crash', 'The simulation crashed') }),
   },
-  quota: { description: 'reaches a usage limit', play: answer({ outcome: 'quota', resets_in_ms: QUOTA_MS, reason: failure('simulated_quota', 'The simulated limit is reached') }) },
-  stop_unconfirmed: { description: 'is stopped, but leaves something running', play: answer({ outcome: 'cancelled', stopped: 'unconfirmed' }) },
+  quota: {
+    description: 'reaches a usage limit',
+    play: answer({ outcome: 'quota', resets_in_ms: QUOTA_MS, reason: failure('simulated_quota', 'The simulated limit is reached') }),
+  },
+  stop_unconfirmed: {
+    description: 'is stopped, but leaves something running',
+    play: answer({ outcome: 'cancelled', stopped: 'unconfirmed' }),
+  },
   slow: { description: 'works for a minute unless it is stopped', play: slow },
   fence_broken: { description: 'adds a link that leaves the tree', play: escapingLink },
   protected_path: { description: 'edits a protected file', play: edit('.github/workflows/simulated.yml') },
@@ -110,6 +121,7 @@ export const simulationExecutor = (name: keyof typeof SCRIPTS, clock: Clock): Ex
     simulated: true,
     unavailable: () => undefined,
     checked: 'built in',
-    execute: async (order, report) => (order.signal.aborted ? { outcome: stoppedOutcome(order.signal) } : script.play({ order, report, clock })),
+    execute: async (order, report) =>
+      order.signal.aborted ? { outcome: stoppedOutcome(order.signal) } : script.play({ order, report, clock }),
   };
 };

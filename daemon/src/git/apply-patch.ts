@@ -7,7 +7,8 @@ import type { Store } from './store.ts';
 const ARGS = ['apply', '--cached', '--whitespace=nowarn', '-p1', '-'];
 
 /** Git says in these words that the patch itself is bad, whatever the base. */
-const MALFORMED = /invalid path|corrupt|unrecognized input|No valid patches|lacks filename|inconsistent|garbage|recursively|invalid mode|invalid start of line/i;
+const MALFORMED =
+  /invalid path|corrupt|unrecognized input|No valid patches|lacks filename|inconsistent|garbage|recursively|invalid mode|invalid start of line/i;
 
 /**
  * Applies a unified diff to a base commit, without fuzz and without any checkout, and answers the resulting tree.

@@ -17,10 +17,18 @@ export const listUntracked = async (store: Store, folder: string, index: string)
  * Puts a throw-away `.git` into a fresh checkout, for executors that want to commit. It borrows the store's objects from
  * `objects`, the place where the executor will see them; nothing that happens in it is ever read by the daemon.
  */
-export const addPrivateGit = async (store: Store, commit: string, checkout: { readonly folder: string; readonly index: string; readonly objects: string }): Promise<void> => {
+export const addPrivateGit = async (
+  store: Store,
+  commit: string,
+  checkout: { readonly folder: string; readonly index: string; readonly objects: string },
+): Promise<void> => {
   const git_dir = join(checkout.folder, '.git');
   await mkdir(git_dir, { mode: 0o700 });
-  await runGit({ git_dir, work_tree: checkout.folder, args: ['init', '-q', '--template=', '--initial-branch=work', `--object-format=${store.object_format}`] });
+  await runGit({
+    git_dir,
+    work_tree: checkout.folder,
+    args: ['init', '-q', '--template=', '--initial-branch=work', `--object-format=${store.object_format}`],
+  });
   await mkdir(join(git_dir, 'objects', 'info'), { recursive: true });
   await writeFile(join(git_dir, 'objects', 'info', 'alternates'), `${checkout.objects}\n`);
   await mkdir(join(git_dir, 'refs', 'heads'), { recursive: true });

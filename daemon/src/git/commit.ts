@@ -27,7 +27,9 @@ const oneLine = (text: string): string =>
 /** The fixed form of every message: a subject, and trailers that only the daemon writes. */
 export const messageOf = ({ title, trailers }: Pick<CommitOrder, 'title' | 'trailers'>): string => {
   const subject = oneLine(title) || 'Change by Fairlead';
-  return trailers.length === 0 ? `${subject}\n` : `${subject}\n\n${trailers.map(([name, value]) => `${name}: ${oneLine(value)}\n`).join('')}`;
+  return trailers.length === 0
+    ? `${subject}\n`
+    : `${subject}\n\n${trailers.map(([name, value]) => `${name}: ${oneLine(value)}\n`).join('')}`;
 };
 
 const identityAt = (at: number): Record<string, string> => {
@@ -58,5 +60,9 @@ export const makeCommit = async (store: Store, order: CommitOrder): Promise<stri
 /** Lets go of what a ref of the store kept. Missing refs are no error. */
 export const dropRefs = async (store: Store, refs: readonly string[]): Promise<void> => {
   if (refs.length === 0) return;
-  await runGit({ git_dir: store.folder, args: ['update-ref', '--no-deref', '--stdin'], stdin: refs.map((ref) => `delete ${ref}\n`).join('') });
+  await runGit({
+    git_dir: store.folder,
+    args: ['update-ref', '--no-deref', '--stdin'],
+    stdin: refs.map((ref) => `delete ${ref}\n`).join(''),
+  });
 };

@@ -38,7 +38,19 @@ export interface Difference {
 
 const STATUS: Readonly<Record<string, DiffEntry['status']>> = { A: 'added', M: 'modified', D: 'deleted', T: 'type_changed' };
 const LINK = '120000';
-const ARGS = ['diff-tree', '-r', '-z', '--raw', '--numstat', '--no-renames', '--full-index', '--no-abbrev', '--no-ext-diff', '--no-textconv', '--no-color'];
+const ARGS = [
+  'diff-tree',
+  '-r',
+  '-z',
+  '--raw',
+  '--numstat',
+  '--no-renames',
+  '--full-index',
+  '--no-abbrev',
+  '--no-ext-diff',
+  '--no-textconv',
+  '--no-color',
+];
 
 const readCounts = (numstat: Buffer): ReadonlyMap<string, readonly [number | null, number | null]> =>
   new Map(
@@ -55,9 +67,25 @@ const readEntries = ({ names, numstat }: DiffFront): DiffEntry[] => {
   const fields = splitNul(names);
   const entries: DiffEntry[] = [];
   for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [old_mode, new_mode, old_id, new_id, status] = fields[at]!.toString('latin1').slice(1).split(' ') as [string, string, string, string, string];
+    const [old_mode, new_mode, old_id, new_id, status] = fields[at]!.toString('latin1').slice(1).split(' ') as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     const [added, removed] = counts.get(fields[at + 1]!.toString('latin1')) ?? [null, null];
-    entries.push({ path: nameOf(fields[at + 1]!), status: STATUS[status[0]!] ?? 'modified', old_mode, new_mode, old_id, new_id, added, removed, link_target: null });
+    entries.push({
+      path: nameOf(fields[at + 1]!),
+      status: STATUS[status[0]!] ?? 'modified',
+      old_mode,
+      new_mode,
+      old_id,
+      new_id,
+      added,
+      removed,
+      link_target: null,
+    });
   }
   return entries;
 };
@@ -66,17 +94,25 @@ const withLinkTargets = async (store: Store, entries: DiffEntry[]): Promise<Diff
   const links = entries.filter(({ new_mode }) => new_mode === LINK);
   if (links.length === 0) return entries;
   const targets = await readBlobs(store, [...new Set(links.map(({ new_id }) => new_id))]);
-  return entries.map((entry) => (entry.new_mode === LINK ? { ...entry, link_target: nameOf(targets.get(entry.new_id) ?? Buffer.alloc(0)) } : entry));
+  return entries.map((entry) =>
+    entry.new_mode === LINK ? { ...entry, link_target: nameOf(targets.get(entry.new_id) ?? Buffer.alloc(0)) } : entry,
+  );
 };
 
-const sum = (entries: readonly DiffEntry[], side: 'added' | 'removed'): number => entries.reduce((total, entry) => total + (entry[side] ?? 0), 0);
+const sum = (entries: readonly DiffEntry[], side: 'added' | 'removed'): number =>
+  entries.reduce((total, entry) => total + (entry[side] ?? 0), 0);
 
 /**
  * The difference of two trees or commits of the store, in one git process (a second one only for links, a third only where names
  * were added). The patch text goes to `patch` as it comes; a slow receiver slows git down, so that a patch of any size passes in
  * bounded memory.
  */
-export const readDifference = async (store: Store, from: string, to: string, patch?: (chunk: Buffer) => void | Promise<void>): Promise<Difference> => {
+export const readDifference = async (
+  store: Store,
+  from: string,
+  to: string,
+  patch?: (chunk: Buffer) => void | Promise<void>,
+): Promise<Difference> => {
   const reader = readDiffFront();
   await runGit({
     git_dir: store.folder,

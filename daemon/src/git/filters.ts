@@ -30,7 +30,10 @@ export const findFilter = async (
 ): Promise<{ readonly where: string; readonly name: string } | undefined> => {
   const info = await fromInfo(common_dir);
   if (info) return { where: 'info/attributes', name: info };
-  const listed = await runGit({ git_dir, args: ['ls-tree', '-r', '-z', '--full-tree', '--format=%(objectname)%x09%(path)', '--end-of-options', commit] });
+  const listed = await runGit({
+    git_dir,
+    args: ['ls-tree', '-r', '-z', '--full-tree', '--format=%(objectname)%x09%(path)', '--end-of-options', commit],
+  });
   const files = splitNul(listed.stdout)
     .map((row) => ({ id: row.subarray(0, row.indexOf(9)).toString('latin1'), path: nameOf(row.subarray(row.indexOf(9) + 1)) }))
     .filter(({ path }) => path === '.gitattributes' || path.endsWith('/.gitattributes'));

@@ -20,8 +20,29 @@ afterEach(() => repo?.remove());
 
 const MAIN = 'refs/heads/main';
 const HOOKS = [
-  'applypatch-msg', 'pre-applypatch', 'post-applypatch', 'pre-commit', 'pre-merge-commit', 'prepare-commit-msg', 'commit-msg', 'post-commit', 'pre-rebase', 'post-checkout', 'post-merge',
-  'pre-push', 'pre-receive', 'update', 'proc-receive', 'post-receive', 'post-update', 'reference-transaction', 'push-to-checkout', 'pre-auto-gc', 'post-rewrite', 'post-index-change', 'fsmonitor-watchman',
+  'applypatch-msg',
+  'pre-applypatch',
+  'post-applypatch',
+  'pre-commit',
+  'pre-merge-commit',
+  'prepare-commit-msg',
+  'commit-msg',
+  'post-commit',
+  'pre-rebase',
+  'post-checkout',
+  'post-merge',
+  'pre-push',
+  'pre-receive',
+  'update',
+  'proc-receive',
+  'post-receive',
+  'post-update',
+  'reference-transaction',
+  'push-to-checkout',
+  'pre-auto-gc',
+  'post-rewrite',
+  'post-index-change',
+  'fsmonitor-watchman',
 ];
 
 const plant = (user: Scratch, marker: string): void => {
@@ -35,13 +56,42 @@ const plant = (user: Scratch, marker: string): void => {
     }
   }
   const settings: Record<string, string> = {
-    'core.hooksPath': '.husky', 'core.fsmonitor': program, 'core.editor': program, 'core.pager': program, 'core.sshCommand': program, 'core.askPass': program,
-    'core.gitProxy': program, 'core.alternateRefsCommand': program, 'core.attributesFile': join(user.folder, 'attributes'), 'core.excludesFile': join(user.folder, 'excludes'),
-    'filter.evil.clean': program, 'filter.evil.smudge': program, 'filter.evil.process': program, 'filter.evil.required': 'true',
-    'diff.external': program, 'diff.evil.command': program, 'diff.evil.textconv': program, 'merge.evil.driver': `${program} %A`, 'merge.default': 'evil',
-    'gpg.program': program, 'commit.gpgSign': 'true', 'tag.gpgSign': 'true', 'credential.helper': program, 'uploadpack.packObjectsHook': program,
-    'pager.log': program, 'pager.diff': program, 'interactive.diffFilter': program, 'sequence.editor': program, 'gc.auto': '1', 'submodule.recurse': 'true', 'log.showSignature': 'true',
-    'trailer.x.command': program, 'alias.status': `!${program}`, 'alias.update-ref': `!${program}`, 'remote.origin.url': `ext::${program}`, 'remote.origin.uploadpack': program,
+    'core.hooksPath': '.husky',
+    'core.fsmonitor': program,
+    'core.editor': program,
+    'core.pager': program,
+    'core.sshCommand': program,
+    'core.askPass': program,
+    'core.gitProxy': program,
+    'core.alternateRefsCommand': program,
+    'core.attributesFile': join(user.folder, 'attributes'),
+    'core.excludesFile': join(user.folder, 'excludes'),
+    'filter.evil.clean': program,
+    'filter.evil.smudge': program,
+    'filter.evil.process': program,
+    'filter.evil.required': 'true',
+    'diff.external': program,
+    'diff.evil.command': program,
+    'diff.evil.textconv': program,
+    'merge.evil.driver': `${program} %A`,
+    'merge.default': 'evil',
+    'gpg.program': program,
+    'commit.gpgSign': 'true',
+    'tag.gpgSign': 'true',
+    'credential.helper': program,
+    'uploadpack.packObjectsHook': program,
+    'pager.log': program,
+    'pager.diff': program,
+    'interactive.diffFilter': program,
+    'sequence.editor': program,
+    'gc.auto': '1',
+    'submodule.recurse': 'true',
+    'log.showSignature': 'true',
+    'trailer.x.command': program,
+    'alias.status': `!${program}`,
+    'alias.update-ref': `!${program}`,
+    'remote.origin.url': `ext::${program}`,
+    'remote.origin.uploadpack': program,
   };
   for (const [key, value] of Object.entries(settings)) user.git('config', key, value);
   writeFileSync(join(user.folder, 'attributes'), '* filter=evil diff=evil merge=evil\n');
@@ -54,7 +104,13 @@ const fingerprint = (folder: string, except: (path: string) => boolean, below = 
     const path = join(below, entry.name);
     if (except(path)) continue;
     if (entry.isDirectory()) for (const [name, value] of fingerprint(folder, except, path)) found.set(name, value);
-    else found.set(path, `${statSync(join(folder, path)).mode} ${createHash('sha256').update(readFileSync(join(folder, path))).digest('hex')}`);
+    else
+      found.set(
+        path,
+        `${statSync(join(folder, path)).mode} ${createHash('sha256')
+          .update(readFileSync(join(folder, path)))
+          .digest('hex')}`,
+      );
   }
   return found;
 };
@@ -76,17 +132,25 @@ it('runs nothing of a repository with every trap set, and changes only the targe
   writeFileSync(join(repo.path, '.git', 'refs', 'replace-me'), '');
   mkdirSync(join(repo.path, '.git', 'refs', 'replace'), { recursive: true });
   writeFileSync(join(repo.path, '.git', 'refs', 'replace', second), `${base}\n`);
-  const mayChange = (path: string): boolean => path.startsWith('objects') || path === join('refs', 'heads', 'main') || path === join('logs', 'refs', 'heads', 'main');
+  const mayChange = (path: string): boolean =>
+    path.startsWith('objects') || path === join('refs', 'heads', 'main') || path === join('logs', 'refs', 'heads', 'main');
   const before = fingerprint(join(repo.path, '.git'), mayChange);
 
   const tip = (await syncStore(store, facts, [MAIN])).get(MAIN)!;
   expect(tip).toBe(second);
-  const patch = '--- a/b.txt\n+++ b/b.txt\n@@ -1 +1 @@\n-b\n+B\n--- /dev/null\n+++ b/.husky/post-index-change\n@@ -0,0 +1,2 @@\n+#!/bin/sh\n+touch evil\n';
+  const patch =
+    '--- a/b.txt\n+++ b/b.txt\n@@ -1 +1 @@\n-b\n+B\n--- /dev/null\n+++ b/.husky/post-index-change\n@@ -0,0 +1,2 @@\n+#!/bin/sh\n+touch evil\n';
   const tree = await applyPatch(store, base, Buffer.from(patch));
   const snapshot = await makeCommit(store, { tree, parents: [base], title: 'x', trailers: [], at: 0 });
   await readDifference(store, base, snapshot, () => undefined);
   const replay = await replayChange(store, { base, snapshot, onto: tip });
-  const to = await makeCommit(store, { tree: replay.outcome === 'clean' ? replay.tree : '', parents: [tip], title: 'x', trailers: [], at: 0 });
+  const to = await makeCommit(store, {
+    tree: replay.outcome === 'clean' ? replay.tree : '',
+    parents: [tip],
+    title: 'x',
+    trailers: [],
+    at: 0,
+  });
   const landing = { ref: MAIN, from: tip, to, token: 'chg_1' };
   await transferObjects(store, facts, landing);
   expect(await moveRef(store, facts, landing)).toBe('moved');

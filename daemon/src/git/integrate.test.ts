@@ -25,7 +25,13 @@ const prepared = async () => {
   const base = repo.commit('first');
   const { store, facts } = await storeOf(repo);
   const tree = await applyPatch(store, base, patch('1', 'one'));
-  const to = await makeCommit(store, { tree, parents: [base], title: 'Change', trailers: [['Fairlead-Step', 'step_1']], at: 1_700_000_000_000 });
+  const to = await makeCommit(store, {
+    tree,
+    parents: [base],
+    title: 'Change',
+    trailers: [['Fairlead-Step', 'step_1']],
+    at: 1_700_000_000_000,
+  });
   return { base, store, facts, tree, to, landing: { ref: MAIN, from: base, to, token: 'chg_1' } };
 };
 
@@ -38,7 +44,13 @@ describe('a replay', () => {
     await syncStore(store, facts, [MAIN]);
     const replay = await replayChange(store, { base, snapshot: to, onto });
     expect(replay.outcome).toBe('clean');
-    const landed = await makeCommit(store, { tree: replay.outcome === 'clean' ? replay.tree : '', parents: [onto], title: 'x', trailers: [], at: 0 });
+    const landed = await makeCommit(store, {
+      tree: replay.outcome === 'clean' ? replay.tree : '',
+      parents: [onto],
+      title: 'x',
+      trailers: [],
+      at: 0,
+    });
     const landing = { ref: MAIN, from: onto, to: landed, token: 'chg_1' };
     await transferObjects(store, facts, landing);
     expect(await moveRef(store, facts, landing)).toBe('moved');
@@ -57,8 +69,16 @@ describe('a replay', () => {
 
   it('merges modes, additions and removals, and refuses what is no text', async () => {
     const { base, store, facts } = await prepared();
-    const change = Buffer.from('diff --git a/b.txt b/b.txt\nold mode 100644\nnew mode 100755\ndiff --git a/n\u00fc.txt b/n\u00fc.txt\nnew file mode 100644\n--- /dev/null\n+++ b/n\u00fc.txt\n@@ -0,0 +1 @@\n+x\n');
-    const snapshot = await makeCommit(store, { tree: await applyPatch(store, base, change), parents: [base], title: 'x', trailers: [], at: 0 });
+    const change = Buffer.from(
+      'diff --git a/b.txt b/b.txt\nold mode 100644\nnew mode 100755\ndiff --git a/n\u00fc.txt b/n\u00fc.txt\nnew file mode 100644\n--- /dev/null\n+++ b/n\u00fc.txt\n@@ -0,0 +1 @@\n+x\n',
+    );
+    const snapshot = await makeCommit(store, {
+      tree: await applyPatch(store, base, change),
+      parents: [base],
+      title: 'x',
+      trailers: [],
+      at: 0,
+    });
     repo.write('b.txt', 'edited\n');
     repo.git('rm', '-q', 'a.txt');
     repo.write('c/d.txt', 'd\n');
@@ -66,13 +86,19 @@ describe('a replay', () => {
     await syncStore(store, facts, [MAIN]);
     const replay = await replayChange(store, { base, snapshot, onto });
     const { entries } = await readDifference(store, onto, replay.outcome === 'clean' ? replay.tree : '');
-    expect(entries).toMatchObject([{ path: 'b.txt', old_mode: '100644', new_mode: '100755' }, { path: 'n\u00fc.txt', status: 'added' }]);
+    expect(entries).toMatchObject([
+      { path: 'b.txt', old_mode: '100644', new_mode: '100755' },
+      { path: 'n\u00fc.txt', status: 'added' },
+    ]);
     expect(entries[0]!.old_id).toBe(entries[0]!.new_id);
     repo.git('rm', '-q', 'b.txt');
     repo.git('update-index', '--add', '--cacheinfo', `120000,${repo.git('hash-object', '-w', 'c/d.txt')},b.txt`);
     repo.git('commit', '-qm', 'a link');
     await syncStore(store, facts, [MAIN]);
-    expect(await replayChange(store, { base, snapshot, onto: repo.git('rev-parse', 'HEAD') })).toMatchObject({ outcome: 'conflict', paths: ['b.txt'] });
+    expect(await replayChange(store, { base, snapshot, onto: repo.git('rev-parse', 'HEAD') })).toMatchObject({
+      outcome: 'conflict',
+      paths: ['b.txt'],
+    });
   });
 
   it('does not follow a rename to another name', async () => {

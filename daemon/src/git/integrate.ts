@@ -10,7 +10,11 @@ const IDENTITY = { GIT_COMMITTER_NAME: 'Fairlead', GIT_COMMITTER_EMAIL: 'fairlea
 /** Copies the objects of `landing.to` into the user's repository. They are unreachable there until the ref moves. Safe to repeat. */
 export const transferObjects = async (store: Store, repository: Repository, landing: Landing): Promise<void> => {
   await pipeGit(
-    { git_dir: store.folder, args: ['pack-objects', '--revs', '--stdout', '--thin', '--delta-base-offset', '-q'], stdin: `${landing.to}\n^${landing.from}\n` },
+    {
+      git_dir: store.folder,
+      args: ['pack-objects', '--revs', '--stdout', '--thin', '--delta-base-offset', '-q'],
+      stdin: `${landing.to}\n^${landing.from}\n`,
+    },
     { git_dir: repository.git_dir, args: ['index-pack', '--stdin', '--fix-thin'] },
   );
 };
@@ -33,7 +37,10 @@ const compareAndSwap = async (repository: Repository, landing: Landing): Promise
 /** @throws FairleadError `repository_unsupported`: which of several work trees should go along cannot be known */
 const onlyCheckout = (checkouts: readonly Checkout[]): Checkout | undefined => {
   if (checkouts.length <= 1) return checkouts[0];
-  throw new FairleadError('repository_unsupported', { detail: 'The target is checked out in more than one work tree', hint: 'Check out another branch in all but one of them, then integrate again.' });
+  throw new FairleadError('repository_unsupported', {
+    detail: 'The target is checked out in more than one work tree',
+    hint: 'Check out another branch in all but one of them, then integrate again.',
+  });
 };
 
 /**
@@ -68,12 +75,20 @@ const moveCheckedOut = async (repository: Repository, landing: Landing, checkout
  * Where a landing that was interrupted stands: `applied` (the ref is at or past `to`), `not_applied` (it is still `from`) or
  * `elsewhere`. Removes a lock that this landing left, and brings a checked-out work tree along when the ref had moved already.
  */
-export const settleLanding = async (_store: Store, repository: Repository, landing: Landing): Promise<'applied' | 'not_applied' | 'elsewhere'> => {
+export const settleLanding = async (
+  _store: Store,
+  repository: Repository,
+  landing: Landing,
+): Promise<'applied' | 'not_applied' | 'elsewhere'> => {
   const now = (await readTips(repository, [landing.ref])).get(landing.ref);
   for (const checkout of await findCheckouts(repository, landing.ref)) await settleCheckout(checkout, landing, now === landing.to);
   if (now === landing.from) return 'not_applied';
   if (now === undefined) return 'elsewhere';
   if (now === landing.to) return 'applied';
-  const { code } = await runGit({ git_dir: repository.git_dir, args: ['merge-base', '--is-ancestor', landing.to, now], accept: [0, 1, 128] });
+  const { code } = await runGit({
+    git_dir: repository.git_dir,
+    args: ['merge-base', '--is-ancestor', landing.to, now],
+    accept: [0, 1, 128],
+  });
   return code === 0 ? 'applied' : 'elsewhere';
 };

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 export const nameOf = (bytes: Buffer): string => {
   if (isUtf8(bytes)) return bytes.toString('utf8');
   let text = '';
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = sequenceLength(bytes[at]!);
     const part = bytes.subarray(at, at + length);
     if (part.length === length && isUtf8(part)) {

@@ -19,18 +19,22 @@ const refuse = (at: number, rule: string): never => {
   throw new FairleadError('patch_invalid', { field: 'task.patch', rule, detail: `Line ${at + 1} of the patch: ${rule}` });
 };
 
-const EXTENDED = /^(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|similarity index|dissimilarity index|index) (.*)$/;
+const EXTENDED =
+  /^(old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|rename to|similarity index|dissimilarity index|index) (.*)$/;
 const HUNK = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@/;
 const PREFIX = /^[abciwo]\//;
 const BASE85 = /^[A-Za-z][0-9A-Za-z!#$%&()*+\-;<=>?@^_`{|}~]+\r?$/;
 
 const ESCAPES: Readonly<Record<string, string>> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '"': '"', '\\': '\\' };
 const unquote = (name: string): string =>
-  name.startsWith('"') ? name.slice(1, -1).replaceAll(/\\([0-7]{3}|.)/g, (_, code: string) => ESCAPES[code] ?? String.fromCharCode(Number.parseInt(code, 8))) : name;
+  name.startsWith('"')
+    ? name.slice(1, -1).replaceAll(/\\([0-7]{3}|.)/g, (_, code: string) => ESCAPES[code] ?? String.fromCharCode(Number.parseInt(code, 8)))
+    : name;
 
 const checkPath = (path: string, at: number): string => {
   const parts = path.split('/');
-  if (parts.some((part) => part === '' || part === '.' || part === '..')) refuse(at, 'a path must be relative and stay inside the repository');
+  if (parts.some((part) => part === '' || part === '.' || part === '..'))
+    refuse(at, 'a path must be relative and stay inside the repository');
   if (parts.some((part) => meansDotGit(Buffer.from(part, 'latin1').toString('utf8')))) refuse(at, 'a path must not mean .git');
   return path;
 };
@@ -100,7 +104,8 @@ const readSides = (reader: Reader, section: Section, expected: string | undefine
   const now = sideName(reader.lines[at + 1]!, at + 1);
   const name = now ?? old;
   if (name === null) return void refuse(at, 'a file cannot be /dev/null on both sides');
-  if (!section.renamed && old !== null && now !== null && old !== now) refuse(at, 'the --- and +++ names must be the same; a rename needs rename from and rename to');
+  if (!section.renamed && old !== null && now !== null && old !== now)
+    refuse(at, 'the --- and +++ names must be the same; a rename needs rename from and rename to');
   if (expected !== undefined && name !== expected) refuse(at, 'the names must be those of the diff --git line');
   section.path = name;
   reader.at += 2;

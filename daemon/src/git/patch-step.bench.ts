@@ -29,7 +29,9 @@ const fill = (repo: Scratch, files: number): void => {
 };
 
 const patchOf = (at: number): Buffer =>
-  Buffer.from(`diff --git a/src/d7/f7.ts b/src/d7/f7.ts\n--- a/src/d7/f7.ts\n+++ b/src/d7/f7.ts\n@@ -1,2 +1,2 @@\n-export const value7 = 7;\n+export const value7 = ${1000 + at};\n // line two of 7\n`);
+  Buffer.from(
+    `diff --git a/src/d7/f7.ts b/src/d7/f7.ts\n--- a/src/d7/f7.ts\n+++ b/src/d7/f7.ts\n@@ -1,2 +1,2 @@\n-export const value7 = 7;\n+export const value7 = ${1000 + at};\n // line two of 7\n`,
+  );
 
 const bare = (repo: Scratch, at: number): number => {
   const started = systemClock.monotonic();
@@ -45,7 +47,11 @@ const bare = (repo: Scratch, at: number): number => {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-export const measurePatchStep = async ({ files = 5000, pairs = 15, under = existsSync('/dev/shm') ? '/dev/shm' : tmpdir() } = {}): Promise<PatchStepFigure> => {
+export const measurePatchStep = async ({
+  files = 5000,
+  pairs = 15,
+  under = existsSync('/dev/shm') ? '/dev/shm' : tmpdir(),
+} = {}): Promise<PatchStepFigure> => {
   const repo = scratch({ under });
   try {
     fill(repo, files);
@@ -67,7 +73,9 @@ export const measurePatchStep = async ({ files = 5000, pairs = 15, under = exist
       await timed('policy', () => readPolicyFile(store, base));
       const tree = await timed('apply', () => applyPatch(store, base, patchOf(at)));
       await timed('difference', () => readDifference(store, base, tree, () => undefined));
-      await timed('commit', () => makeCommit(store, { tree, parents: [base], title: 'change', trailers: [['Fairlead-Step', 'x']], at, keep: `${ATTEMPTS}att_${at}` }));
+      await timed('commit', () =>
+        makeCommit(store, { tree, parents: [base], title: 'change', trailers: [['Fairlead-Step', 'x']], at, keep: `${ATTEMPTS}att_${at}` }),
+      );
       ours.push(systemClock.monotonic() - started);
     }
     const medians = Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, median(values)]));

@@ -51,7 +51,14 @@ describe.each([['sha1'], ['sha256']])('a patch in a %s store', (format) => {
     const tree = await applyPatch(store, base, Buffer.from(PATCH));
     const again = await applyPatch(store, base, Buffer.from(PATCH.trimEnd()));
     expect(again).toBe(tree);
-    const order = { tree, parents: [base], title: 'A\nchange', trailers: [['Fairlead-Step', 'step_x']], at: 1_700_000_000_000, keep: `${ATTEMPTS}att_1` } as const;
+    const order = {
+      tree,
+      parents: [base],
+      title: 'A\nchange',
+      trailers: [['Fairlead-Step', 'step_x']],
+      at: 1_700_000_000_000,
+      keep: `${ATTEMPTS}att_1`,
+    } as const;
     const commit = await makeCommit(store, order);
     expect(await makeCommit(store, order)).toBe(commit);
     const parts: Buffer[] = [];
@@ -84,7 +91,11 @@ describe('a patch that is not one well-formed diff', () => {
     ['hides a second diff after prose', `${PATCH}thanks\n${PATCH.replaceAll('a.txt', 'dir/b.txt')}`, 'text outside'],
     ['names two files in --- and +++', PATCH.replace('+++ b/a.txt', '+++ b/dir/b.txt'), 'same'],
     ['names two files in diff --git', PATCH.replace('diff --git a/a.txt b/a.txt', 'diff --git a/a.txt b/c.txt'), 'same'],
-    ['names another file in diff --git than below', PATCH.replace('diff --git a/a.txt b/a.txt', 'diff --git a/c.txt b/c.txt'), 'diff --git line'],
+    [
+      'names another file in diff --git than below',
+      PATCH.replace('diff --git a/a.txt b/a.txt', 'diff --git a/c.txt b/c.txt'),
+      'diff --git line',
+    ],
     ['has no prefixes', PATCH.replace('--- a/a.txt', '--- a.txt'), 'begin with a/'],
     ['touches .git', PATCH.replaceAll('new ü.txt', '.git/hooks/pre-commit'), '.git'],
     ['touches .GIT', PATCH.replaceAll('new ü.txt', 'x/.GIT/config'), '.git'],
@@ -97,7 +108,11 @@ describe('a patch that is not one well-formed diff', () => {
     ['adds a submodule', PATCH.replace('100644', '160000').replace('+hello', `+Subproject commit ${'1'.repeat(40)}`), 'submodules'],
     ['ends in the middle of a hunk', PATCH.replace(' three\n', ''), 'hunk'],
     ['has a lying hunk header', PATCH.replace('-1,3 +1,3', '-1,2 +1,3'), 'hunk'],
-    ['says binary without content', 'diff --git a/x.png b/x.png\nnew file mode 100644\nBinary files /dev/null and b/x.png differ\n', '--binary'],
+    [
+      'says binary without content',
+      'diff --git a/x.png b/x.png\nnew file mode 100644\nBinary files /dev/null and b/x.png differ\n',
+      '--binary',
+    ],
     ['renames into .git', 'diff --git a/a.txt b/.git/x\nsimilarity index 100%\nrename from a.txt\nrename to .git/x\n', '.git'],
   ];
   it.each(cases)('%s', async (_, patch, words) => {
@@ -129,7 +144,11 @@ describe('what git diff prints', () => {
     repo.git('add', 'crlf.txt', 'bin.dat', 'tail.txt');
     repo.git('commit', '-qm', 'second');
     const wanted = repo.git('rev-parse', 'HEAD^{tree}');
-    for (const how of [['--binary', '-M'], ['--binary', '--no-renames'], ['--binary', '-M', '--no-prefix', '--src-prefix=a/', '--dst-prefix=b/']]) {
+    for (const how of [
+      ['--binary', '-M'],
+      ['--binary', '--no-renames'],
+      ['--binary', '-M', '--no-prefix', '--src-prefix=a/', '--dst-prefix=b/'],
+    ]) {
       const patch = repo.git('diff', ...how, base, 'HEAD');
       expect(await applyPatch(store, base, Buffer.from(`${patch}\n`))).toBe(wanted);
     }

@@ -10,7 +10,8 @@ const LARGEST = 256 * 1024;
 const REMEMBERED = 64;
 const remembered = new WeakMap<Store, Map<string, Buffer | null>>();
 
-const invalid = (rule: string): FairleadError => new FairleadError('project_policy_invalid', { field: POLICY_PATH, rule, detail: `${POLICY_PATH} ${rule}` });
+const invalid = (rule: string): FairleadError =>
+  new FairleadError('project_policy_invalid', { field: POLICY_PATH, rule, detail: `${POLICY_PATH} ${rule}` });
 
 const read = async (store: Store, commit: string): Promise<Buffer | null> => {
   const { stdout } = await runGit({ git_dir: store.folder, args: ['ls-tree', '-z', '-l', '--full-tree', commit, '--', POLICY_PATH] });

@@ -17,14 +17,23 @@ describe('reading tracked files', () => {
     const commit = repo.git('rev-parse', 'HEAD');
     const { store } = await storeOf(repo);
     const all = await listFiles(store, commit, { path: '', limit: 10 });
-    expect(all.items.map(({ path, kind }) => `${kind} ${path}`)).toEqual(['file a.txt', 'link link', 'file src/bin.dat', 'file src/mit leer/ü.ts']);
+    expect(all.items.map(({ path, kind }) => `${kind} ${path}`)).toEqual([
+      'file a.txt',
+      'link link',
+      'file src/bin.dat',
+      'file src/mit leer/ü.ts',
+    ]);
     expect(all.next_after).toBeNull();
     const first = await listFiles(store, commit, { path: '', limit: 2 });
     expect(first.next_after).toBe('link');
-    expect((await listFiles(store, commit, { path: '', limit: 2, after: 'link' })).items.map(({ path }) => path)).toEqual(['src/bin.dat', 'src/mit leer/ü.ts']);
+    expect((await listFiles(store, commit, { path: '', limit: 2, after: 'link' })).items.map(({ path }) => path)).toEqual([
+      'src/bin.dat',
+      'src/mit leer/ü.ts',
+    ]);
     expect((await listFiles(store, commit, { path: 'src/', limit: 9 })).items).toHaveLength(2);
     await expect(listFiles(store, commit, { path: 'none', limit: 9 })).rejects.toMatchObject({ code: 'not_found' });
-    for (const path of ['../x', '/etc', 'a/../b', 'a//b']) await expect(readFileAt(store, commit, { path, offset: 0, length: 1 })).rejects.toMatchObject({ code: 'invalid_input' });
+    for (const path of ['../x', '/etc', 'a/../b', 'a//b'])
+      await expect(readFileAt(store, commit, { path, offset: 0, length: 1 })).rejects.toMatchObject({ code: 'invalid_input' });
     await expect(readFileAt(store, commit, { path: 'src', offset: 0, length: 1 })).rejects.toMatchObject({ code: 'not_found' });
     await expect(readFileAt(store, commit, { path: '*', offset: 0, length: 1 })).rejects.toMatchObject({ code: 'not_found' });
     expect(await readFileAt(store, commit, { path: 'a.txt', offset: 2, length: 3 })).toEqual({ size: 12, bytes: Buffer.from('pha') });

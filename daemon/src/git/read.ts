@@ -16,8 +16,14 @@ const LONGEST_LINE = 1000;
 
 const tidy = (path: string, field: string): string => {
   const parts = path.replace(/\/$/, '').split('/');
-  const outside = path.startsWith('/') || path.includes('\0') || (path !== '' && parts.some((part) => part === '' || part === '.' || part === '..'));
-  if (outside) throw new FairleadError('invalid_input', { field, rule: 'must be a relative path inside the repository', detail: `${field} must be a relative path inside the repository` });
+  const outside =
+    path.startsWith('/') || path.includes('\0') || (path !== '' && parts.some((part) => part === '' || part === '.' || part === '..'));
+  if (outside)
+    throw new FairleadError('invalid_input', {
+      field,
+      rule: 'must be a relative path inside the repository',
+      detail: `${field} must be a relative path inside the repository`,
+    });
   return path.replace(/\/$/, '');
 };
 
@@ -34,7 +40,10 @@ export const listFiles = async (
   { path, after, limit }: { readonly path: string; readonly after?: string; readonly limit: number },
 ): Promise<{ readonly items: readonly ListedFile[]; readonly next_after: string | null }> => {
   const below = tidy(path, 'path');
-  const { stdout } = await runGit({ git_dir: store.folder, args: ['ls-tree', '-r', '-z', '-l', '--full-tree', commit, ...(below === '' ? [] : ['--', below])] });
+  const { stdout } = await runGit({
+    git_dir: store.folder,
+    args: ['ls-tree', '-r', '-z', '-l', '--full-tree', commit, ...(below === '' ? [] : ['--', below])],
+  });
   const rows = splitNul(stdout);
   if (rows.length === 0 && below !== '') throw new FairleadError('not_found', { field: 'path', detail: 'There is no such tracked path' });
   const from = after === undefined ? 0 : rows.findIndex((row) => Buffer.compare(row.subarray(row.indexOf(9) + 1), Buffer.from(after)) > 0);
@@ -51,7 +60,8 @@ export const readFileAt = async (
   const name = tidy(path, 'path');
   const listed = await runGit({ git_dir: store.folder, args: ['ls-tree', '-z', '-l', '--full-tree', commit, '--', name] });
   const [mode, type, id, size] = listed.stdout.toString('latin1').split(/[ \t]+/);
-  if (type !== 'blob' || mode === undefined) throw new FairleadError('not_found', { field: 'path', detail: 'There is no such tracked file' });
+  if (type !== 'blob' || mode === undefined)
+    throw new FairleadError('not_found', { field: 'path', detail: 'There is no such tracked file' });
   // Git has no partial read; what is not wanted is dropped as it comes.
   const parts: Buffer[] = [];
   let at = 0;
@@ -75,18 +85,42 @@ const parseMatch = (line: Buffer, commit: string): { path: string; line: number;
   // The store's attributes call everything text, so that no difference is hidden; what holds NUL is not worth showing here.
   if (line.includes(0, second + 1)) return undefined;
   const text = nameOf(line.subarray(second + 1, second + 1 + LONGEST_LINE));
-  return { path: nameOf(line.subarray(commit.length + 1, first)), line: Number(line.toString('latin1', first + 1, second)), text: text.replace(/\r$/, '') };
+  return {
+    path: nameOf(line.subarray(commit.length + 1, first)),
+    line: Number(line.toString('latin1', first + 1, second)),
+    text: text.replace(/\r$/, ''),
+  };
 };
 
 /** Lines of tracked text files that hold a fixed string. */
 export const searchFiles = async (
   store: Store,
   commit: string,
-  { text, path, ignore_case, limit }: { readonly text: string; readonly path: string; readonly ignore_case: boolean; readonly limit: number },
-): Promise<{ readonly matches: readonly { readonly path: string; readonly line: number; readonly text: string }[]; readonly truncated: boolean }> => {
+  {
+    text,
+    path,
+    ignore_case,
+    limit,
+  }: { readonly text: string; readonly path: string; readonly ignore_case: boolean; readonly limit: number },
+): Promise<{
+  readonly matches: readonly { readonly path: string; readonly line: number; readonly text: string }[];
+  readonly truncated: boolean;
+}> => {
   const below = tidy(path, 'path');
-  if (/[\0\n\r]/.test(text)) throw new FairleadError('invalid_input', { field: 'text', rule: 'must be on one line', detail: 'text must be on one line' });
-  const flags = ['grep', '-I', '-n', '-z', '--fixed-strings', '--no-color', '--no-textconv', '--full-name', '--threads=1', ...(ignore_case ? ['-i'] : [])];
+  if (/[\0\n\r]/.test(text))
+    throw new FairleadError('invalid_input', { field: 'text', rule: 'must be on one line', detail: 'text must be on one line' });
+  const flags = [
+    'grep',
+    '-I',
+    '-n',
+    '-z',
+    '--fixed-strings',
+    '--no-color',
+    '--no-textconv',
+    '--full-name',
+    '--threads=1',
+    ...(ignore_case ? ['-i'] : []),
+  ];
   // -m bounds the matches of one file; the size limit bounds the whole answer.
   const args = [...flags, '-m', String(limit + 1), '-e', text, commit, ...(below === '' ? [] : ['--', below])];
   const found: { path: string; line: number; text: string }[] = [];

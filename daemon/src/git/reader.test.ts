@@ -26,7 +26,11 @@ const pretend = (script: string): void => {
   process.env['PATH'] = `${folder}:${path}`;
 };
 
-const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '' && !/^(_|SHLVL|OLDPWD)=/.test(line)).toSorted();
+const lines = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '' && !/^(_|SHLVL|OLDPWD)=/.test(line))
+    .toSorted();
 
 describe('reading through simple-git', () => {
   it('gives git the environment and the folder of the runner, and nothing else', async () => {
@@ -58,7 +62,10 @@ describe('reading through simple-git', () => {
     const place = { git_dir: join(repo.path, '.git') };
     const both = async (): Promise<unknown[]> => {
       const asError = (error: unknown) => error;
-      const [a, b] = await Promise.all([runGit({ ...place, args: ['rev-parse', 'nothing-here'] }).catch(asError), readText(place, 'rev-parse', 'nothing-here').catch(asError)]);
+      const [a, b] = await Promise.all([
+        runGit({ ...place, args: ['rev-parse', 'nothing-here'] }).catch(asError),
+        readText(place, 'rev-parse', 'nothing-here').catch(asError),
+      ]);
       const show = (error: unknown) => [(error as { code: string }).code, (error as Error).message];
       expect(show(b)).toEqual(show(a));
       return show(b);
@@ -79,7 +86,9 @@ describe('reading through simple-git', () => {
   });
 
   it('takes accepted codes for answers', async () => {
-    const { code, words, answer } = await readGit({ git_dir: repo.folder, search: true, accept: [0, 128] }, (git) => git.raw(['rev-parse', '--absolute-git-dir']));
+    const { code, words, answer } = await readGit({ git_dir: repo.folder, search: true, accept: [0, 128] }, (git) =>
+      git.raw(['rev-parse', '--absolute-git-dir']),
+    );
     expect({ code, answer }).toEqual({ code: 128, answer: '' });
     expect(words).toContain('not a git repository');
   });

@@ -85,4 +85,5 @@ export const readGit = async <T>(place: GitPlace, ask: (git: SimpleGit) => Promi
 };
 
 /** The text that one git prints, without its last line end. */
-export const readText = async (place: GitPlace, ...args: string[]): Promise<string> => (await readGit(place, (git) => git.raw(args))).answer.replace(/\n$/, '');
+export const readText = async (place: GitPlace, ...args: string[]): Promise<string> =>
+  (await readGit(place, (git) => git.raw(args))).answer.replace(/\n$/, '');

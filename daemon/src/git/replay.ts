@@ -65,7 +65,11 @@ const mergeText = async (store: Store, path: Unsettled, folder: string): Promise
   if (!isFile(base) || !isFile(ours) || !isFile(theirs)) return undefined;
   const blobs = await readBlobs(store, [...new Set([base.id, ours.id, theirs.id])]);
   const files = { ours: join(folder, 'ours'), base: join(folder, 'base'), theirs: join(folder, 'theirs') };
-  await Promise.all([writeFile(files.ours, blobs.get(ours.id)!), writeFile(files.base, blobs.get(base.id)!), writeFile(files.theirs, blobs.get(theirs.id)!)]);
+  await Promise.all([
+    writeFile(files.ours, blobs.get(ours.id)!),
+    writeFile(files.base, blobs.get(base.id)!),
+    writeFile(files.theirs, blobs.get(theirs.id)!),
+  ]);
   const accept = Array.from({ length: 256 }, (_, code) => code);
   const end = await runGit({ git_dir: store.folder, args: ['merge-file', '-p', '-q', files.ours, files.base, files.theirs], accept });
   // The exit code is the number of conflicts, or 255 for what is no text.
@@ -91,7 +95,11 @@ const settle = async (store: Store, index: string, unsettled: readonly Unsettled
       else conflicts.push(path);
     }
     if (conflicts.length > 0) {
-      return { outcome: 'conflict', paths: conflicts.map(({ name }) => nameOf(name)), message: conflicts.map(words).join('\n').slice(0, 4000) };
+      return {
+        outcome: 'conflict',
+        paths: conflicts.map(({ name }) => nameOf(name)),
+        message: conflicts.map(words).join('\n').slice(0, 4000),
+      };
     }
     await putBack(store, index, merged);
     return undefined;
@@ -108,7 +116,10 @@ const treesOf = async (store: Store, commits: readonly string[]): Promise<string
  * exactly `base` as the base. Renames are not followed, so that a change lands under the names that the fence saw or not at all
  * (git's own merge follows them whatever its settings say).
  */
-export const replayChange = async (store: Store, change: { readonly base: string; readonly snapshot: string; readonly onto: string }): Promise<Replay> => {
+export const replayChange = async (
+  store: Store,
+  change: { readonly base: string; readonly snapshot: string; readonly onto: string },
+): Promise<Replay> => {
   const [base, wanted, onto] = (await treesOf(store, [change.base, change.snapshot, change.onto])) as [string, string, string];
   if (base === onto || wanted === onto) return { outcome: 'clean', tree: wanted };
   return withEmptyIndex(store, async (index): Promise<Replay> => {

@@ -23,7 +23,17 @@ describe('looking at a repository', () => {
     repo.git('symbolic-ref', 'refs/heads/alias', MAIN);
     mkdirSync(join(repo.path, 'sub'));
     const facts = await inspectRepository(join(repo.path, 'sub'));
-    expect(facts).toMatchObject({ bare: false, shallow: false, detached: false, dirty: false, head_ref: MAIN, head_commit: first, default_branch: 'refs/heads/zwei', object_format: 'sha1', work_tree: repo.path });
+    expect(facts).toMatchObject({
+      bare: false,
+      shallow: false,
+      detached: false,
+      dirty: false,
+      head_ref: MAIN,
+      head_commit: first,
+      default_branch: 'refs/heads/zwei',
+      object_format: 'sha1',
+      work_tree: repo.path,
+    });
     expect(facts.branches.map(({ ref }) => ref)).toEqual([MAIN, 'refs/heads/zwei']);
     expect(facts.origin_url).toContain('example.org');
     repo.write('untracked', 'x');

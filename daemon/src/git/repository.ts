@@ -50,7 +50,15 @@ const realFolder = async (path: string): Promise<string> => {
   throw invalid(`${path} is not a folder`);
 };
 
-const PLACE = ['--path-format=absolute', '--absolute-git-dir', '--git-common-dir', '--is-bare-repository', '--is-inside-work-tree', '--is-shallow-repository', '--show-object-format'];
+const PLACE = [
+  '--path-format=absolute',
+  '--absolute-git-dir',
+  '--git-common-dir',
+  '--is-bare-repository',
+  '--is-inside-work-tree',
+  '--is-shallow-repository',
+  '--show-object-format',
+];
 
 interface Place extends Repository {
   readonly bare: boolean;
@@ -66,7 +74,8 @@ const locate = async (path: string, folder: string): Promise<Place> => {
   if (format !== 'sha1' && format !== 'sha256') {
     throw new FairleadError('repository_unsupported', { field: 'path', detail: `The repository uses the object format ${format}` });
   }
-  if (bare !== 'true' && inside !== 'true') throw invalid(`${path} lies inside a git folder`, { hint: 'Give the path of the work tree or of a bare repository.' });
+  if (bare !== 'true' && inside !== 'true')
+    throw invalid(`${path} lies inside a git folder`, { hint: 'Give the path of the work tree or of a bare repository.' });
   const work_tree = bare === 'true' ? null : await readText(here, 'rev-parse', '--path-format=absolute', '--show-toplevel');
   return { git_dir, common_dir, work_tree, object_format: format, bare: bare === 'true', shallow: shallow === 'true' };
 };
@@ -80,8 +89,13 @@ const FORMAT = '--format=%(refname)%09%(objectname)%09%(objecttype)%09%(symref)'
 
 const readBranches = async (git_dir: string): Promise<Refs> => {
   const text = await readText({ git_dir }, 'for-each-ref', FORMAT, 'refs/heads', 'refs/remotes/origin/HEAD');
-  const rows = text.split('\n').filter(Boolean).map((line) => line.split('\t'));
-  const branches = rows.filter(([ref, , type, symbolic]) => ref!.startsWith('refs/heads/') && type === 'commit' && !symbolic).map(([ref, commit]) => ({ ref: ref!, commit: commit! }));
+  const rows = text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.split('\t'));
+  const branches = rows
+    .filter(([ref, , type, symbolic]) => ref!.startsWith('refs/heads/') && type === 'commit' && !symbolic)
+    .map(([ref, commit]) => ({ ref: ref!, commit: commit! }));
   const origin = rows.find(([ref]) => ref === 'refs/remotes/origin/HEAD')?.[3];
   return { branches, origin_head: origin?.replace(/^refs\/remotes\/origin\//, 'refs/heads/') };
 };
@@ -94,11 +108,14 @@ const readHead = async (git_dir: string): Promise<{ ref: string | null; commit: 
   return { ref: ref || null, commit: commit || null };
 };
 
-const one = (settings: readonly Setting[], key: string): string | null => settings.findLast((setting) => setting.key === key)?.value ?? null;
+const one = (settings: readonly Setting[], key: string): string | null =>
+  settings.findLast((setting) => setting.key === key)?.value ?? null;
 
 const refuseUnsupported = async (place: Place, settings: readonly Setting[], commit: string): Promise<void> => {
   const unsupported = (detail: string): FairleadError => new FairleadError('repository_unsupported', { field: 'path', detail });
-  const partial = settings.some(({ key, value }) => key === 'extensions.partialclone' || (/^remote\..*\.promisor$/s.test(key) && value !== 'false'));
+  const partial = settings.some(
+    ({ key, value }) => key === 'extensions.partialclone' || (/^remote\..*\.promisor$/s.test(key) && value !== 'false'),
+  );
   if (partial) throw unsupported('The repository is a partial clone: objects are missing, and Fairlead never fetches');
   const filter = await findFilter(place, commit);
   if (filter) throw unsupported(`${filter.where} sets the attribute filter=${filter.name}${filter.name === 'lfs' ? ' (Git LFS)' : ''}`);
@@ -108,7 +125,9 @@ const refuseUnsupported = async (place: Place, settings: readonly Setting[], com
 export const isDirty = async (repository: Repository, settings: readonly Setting[]): Promise<boolean> => {
   if (repository.work_tree === null) return false;
   const place = { git_dir: repository.git_dir, work_tree: repository.work_tree, config: withoutFilters(settings) };
-  const { answer } = await readGit(place, (git) => git.status(['--untracked-files=no', '--ignore-submodules=all', '--no-renames', '--no-ahead-behind']));
+  const { answer } = await readGit(place, (git) =>
+    git.status(['--untracked-files=no', '--ignore-submodules=all', '--no-renames', '--no-ahead-behind']),
+  );
   return !answer.isClean();
 };
 

@@ -26,6 +26,11 @@ export const readSettings = async ({ git_dir }: { readonly git_dir: string }): P
 export const withoutFilters = (settings: readonly Setting[]): (readonly [string, string])[] => {
   const drivers = new Set(settings.map(({ key }) => /^filter\.(.*)\.[^.]*$/s.exec(key)?.[1]).filter((name) => name !== undefined));
   return [...drivers].flatMap((name) =>
-    [['clean', ''], ['smudge', ''], ['process', ''], ['required', 'false']].map(([what, value]) => [`filter.${name}.${what}`, value!] as const),
+    [
+      ['clean', ''],
+      ['smudge', ''],
+      ['process', ''],
+      ['required', 'false'],
+    ].map(([what, value]) => [`filter.${name}.${what}`, value!] as const),
   );
 };

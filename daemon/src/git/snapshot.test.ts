@@ -55,7 +55,16 @@ describe('a snapshot', () => {
     symlinkSync('/etc', at('etc'));
     const { changes, findings, entries } = await snapshot();
     expect(findings).toEqual([]);
-    expect(changes).toEqual(['modified a.txt', 'added dir', 'deleted dir/b.txt', 'added etc', 'added link', 'added new ü.txt', 'modified run.sh', 'added x\\xff']);
+    expect(changes).toEqual([
+      'modified a.txt',
+      'added dir',
+      'deleted dir/b.txt',
+      'added etc',
+      'added link',
+      'added new ü.txt',
+      'modified run.sh',
+      'added x\\xff',
+    ]);
     expect(entries.find(({ path }) => path === 'etc')?.link_target).toBe('/etc');
   });
 
@@ -84,7 +93,16 @@ describe('a snapshot', () => {
     const { findings, changes } = await snapshot();
     expect(performance.now() - from).toBeLessThan(5_000);
     const found = findings.map(({ rule, path }) => `${rule} ${path}`).sort();
-    expect(found).toEqual(['dot_git dir/.GIT', 'file_too_large sparse', 'nested_repository nested', 'special_file a.txt', ...(device ? ['special_file null'] : []), 'special_file pipe'].sort());
+    expect(found).toEqual(
+      [
+        'dot_git dir/.GIT',
+        'file_too_large sparse',
+        'nested_repository nested',
+        'special_file a.txt',
+        ...(device ? ['special_file null'] : []),
+        'special_file pipe',
+      ].sort(),
+    );
     expect(changes).toEqual(['added good.txt']);
   });
 
@@ -113,6 +131,9 @@ describe('a snapshot', () => {
     writeFileSync(at('Dir/c.txt'), 'x');
     const { tree } = await snapshot();
     const { collisions } = await readDifference(store, base, tree);
-    expect(collisions).toEqual([{ path: 'A.TXT', with: 'a.txt' }, { path: 'Dir/c.txt', with: 'dir' }]);
+    expect(collisions).toEqual([
+      { path: 'A.TXT', with: 'a.txt' },
+      { path: 'Dir/c.txt', with: 'dir' },
+    ]);
   });
 });

@@ -47,7 +47,8 @@ const takeFile = async (walk: Walk, path: string): Promise<void> => {
   const facts = await lstat(Buffer.concat([walk.root, SEPARATOR, Buffer.from(path, 'latin1')]));
   if (facts.isSymbolicLink()) walk.files.add(path);
   else if (!facts.isFile()) refuse(walk, path, 'special_file', 'is neither a file nor a link');
-  else if (facts.size > LIMITS.snapshot_file.value) refuse(walk, path, 'file_too_large', `holds ${facts.size} bytes; the limit is ${LIMITS.snapshot_file.value}`);
+  else if (facts.size > LIMITS.snapshot_file.value)
+    refuse(walk, path, 'file_too_large', `holds ${facts.size} bytes; the limit is ${LIMITS.snapshot_file.value}`);
   else walk.files.add(path);
 };
 
@@ -149,7 +150,11 @@ export const takeSnapshot = async (store: Store, folder: string, index: string):
     if (gone.length > 0) await runGit({ ...place, args: ['update-index', '-z', '--force-remove', '--stdin'], stdin: paths(gone) });
     await runGit({ ...place, args: ['update-index', '-z', '--add', '--replace', '--stdin'], stdin: paths([...walk.files]) });
   } else {
-    walk.findings.push({ rule: 'too_many_files', path: '.', message: `The workspace holds more than ${walk.most} files that the project does not ignore` });
+    walk.findings.push({
+      rule: 'too_many_files',
+      path: '.',
+      message: `The workspace holds more than ${walk.most} files that the project does not ignore`,
+    });
   }
   return { tree: await gitText({ ...place, args: ['write-tree'] }), findings: walk.findings };
 };

@@ -70,7 +70,11 @@ export const openStore = async (folder: string): Promise<Store> => {
       // A store from a backup or an earlier release gets today's attributes.
       writeFile(join(folder, 'info', 'attributes'), ATTRIBUTES),
     ]);
-    const store: Store = { folder, object_format: format === 'sha256' ? 'sha256' : 'sha1', known: new Set(tips.split('\n').filter(Boolean)) };
+    const store: Store = {
+      folder,
+      object_format: format === 'sha256' ? 'sha256' : 'sha1',
+      known: new Set(tips.split('\n').filter(Boolean)),
+    };
     await dropLeftIndexes(store);
     return store;
   } catch (cause) {
@@ -82,7 +86,10 @@ export const openStore = async (folder: string): Promise<Store> => {
 const present = async (git_dir: string, ids: readonly string[]): Promise<string[]> => {
   if (ids.length === 0) return [];
   const text = await gitText({ git_dir, args: ['cat-file', '--batch-check=%(objectname) %(objecttype)'], stdin: `${ids.join('\n')}\n` });
-  return text.split('\n').filter((line) => line.endsWith(' commit')).map((line) => line.split(' ')[0]!);
+  return text
+    .split('\n')
+    .filter((line) => line.endsWith(' commit'))
+    .map((line) => line.split(' ')[0]!);
 };
 
 const linesOf = async (file: string): Promise<string[]> => {
@@ -114,7 +121,11 @@ const copyObjects = async (store: Store, repository: Repository, tips: ReadonlyM
   const stdin = [...wanted, ...shared.map((id) => `^${id}`), ''].join('\n');
   await pipeGit({ git_dir: repository.git_dir, args: PACK, stdin }, { git_dir: store.folder, args: INDEX_PACK });
   // index-pack names objects by their content: one that was altered under its name is now missing, and this finds it.
-  await runGit({ git_dir: store.folder, args: ['rev-list', '--objects', '--quiet', '--stdin'], stdin: [...wanted, ...shared.map((id) => `^${id}`), ''].join('\n') });
+  await runGit({
+    git_dir: store.folder,
+    args: ['rev-list', '--objects', '--quiet', '--stdin'],
+    stdin: [...wanted, ...shared.map((id) => `^${id}`), ''].join('\n'),
+  });
   const updates = [...tips].filter(([, tip]) => wanted.includes(tip)).map(([ref, tip]) => `update ${sourceRef(ref)} ${tip}\n`);
   await runGit({ git_dir: store.folder, args: ['update-ref', '--stdin'], stdin: updates.join('') });
   for (const tip of wanted) store.known.add(tip);
@@ -133,12 +144,18 @@ export const syncStore = async (store: Store, repository: Repository, refs: read
   if ([...tips.values()].every((tip) => store.known.has(tip))) return tips;
   const before = copying.get(store) ?? Promise.resolve();
   const mine = before.then(() => copyObjects(store, repository, tips));
-  copying.set(store, mine.catch(() => undefined));
+  copying.set(
+    store,
+    mine.catch(() => undefined),
+  );
   try {
     await mine;
   } catch (cause) {
     if (cause instanceof FairleadError && cause.code !== 'internal') throw cause;
-    throw new FairleadError('repository_invalid', { detail: `The objects of the repository cannot be copied: ${(cause as Error).message}`, cause });
+    throw new FairleadError('repository_invalid', {
+      detail: `The objects of the repository cannot be copied: ${(cause as Error).message}`,
+      cause,
+    });
   }
   return tips;
 };

@@ -26,7 +26,9 @@ export const findCheckouts = async (repository: Repository, ref: string): Promis
     const work_tree = repository.work_tree !== null && (await sameFolder(path, repository.work_tree)) ? repository.work_tree : path;
     if (!(await stat(work_tree).catch(() => undefined))) continue;
     const git_dir =
-      work_tree === repository.work_tree ? repository.git_dir : await readText({ git_dir: work_tree, search: true }, 'rev-parse', '--path-format=absolute', '--absolute-git-dir');
+      work_tree === repository.work_tree
+        ? repository.git_dir
+        : await readText({ git_dir: work_tree, search: true }, 'rev-parse', '--path-format=absolute', '--absolute-git-dir');
     found.push({ git_dir, work_tree });
   }
   return found;
@@ -87,7 +89,11 @@ export const lockCheckout = async (checkout: Checkout, landing: Landing): Promis
     await link(mine, file);
   } catch (error) {
     const cause = error as NodeJS.ErrnoException;
-    if (cause.code === 'EEXIST') throw new FairleadError('target_moved', { detail: 'Another git is at work in the work tree of the target', hint: 'Wait until it has ended; if none runs, remove index.lock from its git folder.' });
+    if (cause.code === 'EEXIST')
+      throw new FairleadError('target_moved', {
+        detail: 'Another git is at work in the work tree of the target',
+        hint: 'Wait until it has ended; if none runs, remove index.lock from its git folder.',
+      });
     throw new FairleadError('store_unwritable', { detail: 'The repository cannot be written', cause });
   } finally {
     await rm(mine, { force: true });

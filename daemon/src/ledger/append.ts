@@ -49,8 +49,19 @@ export const createAppend = (db: Database, heads: Heads, at: () => number, writt
     const hash = eventHash(before.hash, body, texts);
     const event: EventRecord = { ...body, prev_hash: before.hash, hash, instance_hash: instanceHash(whole.hash, hash) };
     insert.run(
-      event.instance_id, event.instance_seq, event.run_id, event.run_seq, event.step_id, event.type, event.at, texts.principal,
-      event.authority, texts.data, event.prev_hash, event.hash, event.instance_hash,
+      event.instance_id,
+      event.instance_seq,
+      event.run_id,
+      event.run_seq,
+      event.step_id,
+      event.type,
+      event.at,
+      texts.principal,
+      event.authority,
+      texts.data,
+      event.prev_hash,
+      event.hash,
+      event.instance_hash,
     );
     heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
     heads.set(chain, { seq: before.seq + 1, hash });

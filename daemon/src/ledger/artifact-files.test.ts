@@ -9,7 +9,11 @@ let files: ArtifactFiles;
 const chunks = async function* (...parts: string[]) {
   for (const part of parts) yield Buffer.from(part);
 };
-const codeOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => 'nothing', (error: { code?: string }) => error.code);
+const codeOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'nothing',
+    (error: { code?: string }) => error.code,
+  );
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'fairlead-artifacts-'));

@@ -78,7 +78,8 @@ export const verifyChains = (
     const chain = event.run_id === null ? own : chainName.run(event.run_id);
     const before = found.get(chain) ?? { seq: 0, hash: GENESIS };
     if (event.instance_seq !== whole.seq + 1) report(`the instance's line ${whole.seq + 1} is missing, or lines are out of order`);
-    if (event.run_id !== null && event.run_seq !== before.seq + 1) report(`the run's line ${before.seq + 1} is missing, or lines are out of order`);
+    if (event.run_id !== null && event.run_seq !== before.seq + 1)
+      report(`the run's line ${before.seq + 1} is missing, or lines are out of order`);
     if (event.prev_hash !== before.hash) report('the line does not follow the one before it in its chain');
     if (event.hash !== eventHash(event.prev_hash, event, event)) report('the line was altered');
     const next = instanceHash(whole.hash, event.hash);
@@ -93,7 +94,11 @@ export const verifyChains = (
     const recorded = heads.get(chain) ?? { seq: 0, hash: GENESIS };
     if (is.seq === recorded.seq && is.hash === recorded.hash) continue;
     const run_id = chain.startsWith('r:') ? chain.slice(2) : null;
-    problems.push({ instance_seq: null, run_id, message: `the chain ends at line ${is.seq}, and the recorded head is line ${recorded.seq}` });
+    problems.push({
+      instance_seq: null,
+      run_id,
+      message: `the chain ends at line ${is.seq}, and the recorded head is line ${recorded.seq}`,
+    });
   }
   for (const run of runs) {
     if (!found.has(chainName.run(run))) problems.push({ instance_seq: null, run_id: run, message: 'the run has no history' });

@@ -22,7 +22,13 @@ export const createGitEffects = (tables: Tables, at: () => number, db: Database)
   const lastId = db.prepare('select coalesce(max(id), 0) from git_effects').pluck();
   return {
     plan(planned): GitEffectRecord {
-      const record: GitEffectRecord = { ...planned, id: (lastId.get() as number) + 1, state: 'planned', planned_at: at(), updated_at: at() };
+      const record: GitEffectRecord = {
+        ...planned,
+        id: (lastId.get() as number) + 1,
+        state: 'planned',
+        planned_at: at(),
+        updated_at: at(),
+      };
       tables.effects.insert(record);
       return record;
     },
@@ -30,7 +36,8 @@ export const createGitEffects = (tables: Tables, at: () => number, db: Database)
       const from = tables.effects.get(id);
       if (!from) throw new FairleadError('not_found', { detail: `There is no git effect ${id}` });
       const state = effect.next(from.state, event);
-      if (state === undefined) throw new FairleadError('transition_refused', { detail: `The git effect is ${from.state}; "${event}" is not possible then.` });
+      if (state === undefined)
+        throw new FairleadError('transition_refused', { detail: `The git effect is ${from.state}; "${event}" is not possible then.` });
       tables.effects.update(id, { state, updated_at: at() });
     },
   };

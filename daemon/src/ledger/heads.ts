@@ -27,7 +27,9 @@ const REMEMBERED = 10_000;
 
 export const createHeads = (db: Database): Heads => {
   const find = db.prepare('select seq, hash from heads where chain = ?');
-  const keep = db.prepare('insert into heads (chain, seq, hash) values (?, ?, ?) on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash');
+  const keep = db.prepare(
+    'insert into heads (chain, seq, hash) values (?, ?, ?) on conflict (chain) do update set seq = excluded.seq, hash = excluded.hash',
+  );
   const known = new Map<string, Head>();
   let log: { readonly chain: string; readonly before: Head }[] = [];
   const get = (chain: string): Head => {

@@ -27,13 +27,11 @@ const JOURNALED = [
 /** Effects outside of the ledger, each with a point before and after it. */
 const EFFECTS = {
   snapshot: 'the snapshot commit in the store',
-  objects: 'the transfer of objects into the user\'s repository',
-  ref: 'the compare-and-swap of the user\'s ref',
+  objects: "the transfer of objects into the user's repository",
+  ref: "the compare-and-swap of the user's ref",
 } as const;
 
-type JournalPoint =
-  | `${(typeof JOURNALED)[number]}:${'before' | 'after'}`
-  | `effect.${keyof typeof EFFECTS}:${'before' | 'after'}`;
+type JournalPoint = `${(typeof JOURNALED)[number]}:${'before' | 'after'}` | `effect.${keyof typeof EFFECTS}:${'before' | 'after'}`;
 
 interface JournalPointFacts {
   readonly name: JournalPoint;
@@ -48,7 +46,9 @@ const pair = (name: string, before: string, after: string): JournalPointFacts[] 
 
 /** The one table of journal points: kill -9 at each of them leaves every step's truth, once. The crash test iterates it. */
 export const JOURNAL_POINTS: readonly JournalPointFacts[] = [
-  ...JOURNALED.flatMap((type) => pair(type, `before the commit that holds ${type}`, `after the commit that holds ${type}, before anyone hears of it`)),
+  ...JOURNALED.flatMap((type) =>
+    pair(type, `before the commit that holds ${type}`, `after the commit that holds ${type}, before anyone hears of it`),
+  ),
   ...Object.entries(EFFECTS).flatMap(([name, what]) => pair(`effect.${name}`, `before ${what}`, `after ${what}`)),
 ];
 

@@ -17,14 +17,59 @@ const prepare = async (ledger: Ledger, steps: number): Promise<string[]> =>
   ledger.record((tx) => {
     const at = tx.at;
     tx.add.instance(
-      { id: INSTANCE, label: 'bench', repository: '/bench', target: 'refs/heads/main', policy_ref: 'refs/heads/main', listed_branches: [], default_executor: 'patch', unconfined: false, nonce: 'n', origin_digest: null, added_at: at, removed_at: null },
+      {
+        id: INSTANCE,
+        label: 'bench',
+        repository: '/bench',
+        target: 'refs/heads/main',
+        policy_ref: 'refs/heads/main',
+        listed_branches: [],
+        default_executor: 'patch',
+        unconfined: false,
+        nonce: 'n',
+        origin_digest: null,
+        added_at: at,
+        removed_at: null,
+      },
       BY_DAEMON,
     );
-    const run = tx.add.run({ id: newResourceId('run', INSTANCE), instance_id: INSTANCE, title: 'bench', target: 'refs/heads/main', submitted_by: BY_DAEMON.principal, authority: 'local' }, BY_DAEMON);
+    const run = tx.add.run(
+      {
+        id: newResourceId('run', INSTANCE),
+        instance_id: INSTANCE,
+        title: 'bench',
+        target: 'refs/heads/main',
+        submitted_by: BY_DAEMON.principal,
+        authority: 'local',
+      },
+      BY_DAEMON,
+    );
     return Array.from({ length: steps }, () => {
       const step = tx.add.step(
-        { id: newResourceId('step', INSTANCE), run_id: run.id, instance_id: INSTANCE, title: 'bench', executor_requested: 'patch', simulated: false, base: 'target', timeout_ms: 1000, remote: false, grant_id: null, submitted_by: BY_DAEMON.principal, authority: 'local' },
-        { version: 'v1', constraints: [], allowed_paths: [], forbidden_paths: [], validations: [], acceptance: [], stop_conditions: [], base: 'target' },
+        {
+          id: newResourceId('step', INSTANCE),
+          run_id: run.id,
+          instance_id: INSTANCE,
+          title: 'bench',
+          executor_requested: 'patch',
+          simulated: false,
+          base: 'target',
+          timeout_ms: 1000,
+          remote: false,
+          grant_id: null,
+          submitted_by: BY_DAEMON.principal,
+          authority: 'local',
+        },
+        {
+          version: 'v1',
+          constraints: [],
+          allowed_paths: [],
+          forbidden_paths: [],
+          validations: [],
+          acceptance: [],
+          stop_conditions: [],
+          base: 'target',
+        },
         BY_DAEMON,
       );
       return step.id;
@@ -72,7 +117,12 @@ const rawRate = (folder: string, ms: number): number => {
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Interleaved pairs on the same disk. @param folder where the databases are made; default: a temporary folder */
-export const ledgerBench = async ({ pairs = 5, ms = 1000, inFlight = 8, folder = tmpdir() }: { pairs?: number; ms?: number; inFlight?: number; folder?: string } = {}) => {
+export const ledgerBench = async ({
+  pairs = 5,
+  ms = 1000,
+  inFlight = 8,
+  folder = tmpdir(),
+}: { pairs?: number; ms?: number; inFlight?: number; folder?: string } = {}) => {
   const ledger: number[] = [];
   const raw: number[] = [];
   const ratios: number[] = [];

@@ -18,19 +18,75 @@ import { eventView, grantView, runNow, stepNow } from './views.ts';
 const INSTANCE = `ins_${'a'.repeat(26)}`;
 const OTHER = `ins_${'b'.repeat(26)}`;
 const operator = { principal: { id: 'operator', name: 'operator' }, authority: 'local' } as const;
-const instance = (id: string): InstanceRecord => ({ id, label: 'x', repository: `/r/${id}`, target: 'refs/heads/main', policy_ref: 'refs/heads/main', listed_branches: [], default_executor: 'patch', unconfined: false, nonce: 'n', origin_digest: null, added_at: 1, removed_at: null });
-const spec = { version: 'v1', constraints: [], allowed_paths: [], forbidden_paths: [], validations: [], acceptance: [], stop_conditions: [], base: 'target' } as const;
+const instance = (id: string): InstanceRecord => ({
+  id,
+  label: 'x',
+  repository: `/r/${id}`,
+  target: 'refs/heads/main',
+  policy_ref: 'refs/heads/main',
+  listed_branches: [],
+  default_executor: 'patch',
+  unconfined: false,
+  nonce: 'n',
+  origin_digest: null,
+  added_at: 1,
+  removed_at: null,
+});
+const spec = {
+  version: 'v1',
+  constraints: [],
+  allowed_paths: [],
+  forbidden_paths: [],
+  validations: [],
+  acceptance: [],
+  stop_conditions: [],
+  base: 'target',
+} as const;
 
 let folder: string;
 let ledger: Ledger;
 const clock = manualClock();
 const reopen = () => openLedger({ file: join(folder, 'ledger.db'), clock });
-const startRun = (instanceId = INSTANCE) => ledger.record((tx) => tx.add.run({ id: newResourceId('run', instanceId), instance_id: instanceId, title: 'run', target: 'refs/heads/main', submitted_by: operator.principal, authority: 'local' }, operator));
+const startRun = (instanceId = INSTANCE) =>
+  ledger.record((tx) =>
+    tx.add.run(
+      {
+        id: newResourceId('run', instanceId),
+        instance_id: instanceId,
+        title: 'run',
+        target: 'refs/heads/main',
+        submitted_by: operator.principal,
+        authority: 'local',
+      },
+      operator,
+    ),
+  );
 const addStep = (run_id: string, instanceId = INSTANCE): Promise<StepRecord> =>
   ledger.record((tx) =>
-    tx.add.step({ id: newResourceId('step', instanceId), run_id, instance_id: instanceId, title: 'step', executor_requested: 'patch', simulated: false, base: 'target', timeout_ms: 1000, remote: false, grant_id: null, submitted_by: operator.principal, authority: 'local' }, { ...spec } as never, operator),
+    tx.add.step(
+      {
+        id: newResourceId('step', instanceId),
+        run_id,
+        instance_id: instanceId,
+        title: 'step',
+        executor_requested: 'patch',
+        simulated: false,
+        base: 'target',
+        timeout_ms: 1000,
+        remote: false,
+        grant_id: null,
+        submitted_by: operator.principal,
+        authority: 'local',
+      },
+      { ...spec } as never,
+      operator,
+    ),
   );
-const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'nothing', (error: { code?: string; message: string }) => error.code ?? error.message);
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'nothing',
+    (error: { code?: string; message: string }) => error.code ?? error.message,
+  );
 /** Changes rows behind the ledger's back. */
 const tamper = (sql: string, ...parameters: unknown[]): void => {
   const db = new Sqlite(join(folder, 'ledger.db'));
@@ -73,7 +129,12 @@ describe('group commit', () => {
     ]);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(ledger.read.run(run.id)).toMatchObject({ state: 'open', steps: 2 });
-    expect(ledger.read.events({ instance_id: INSTANCE, after: 0, limit: 100 }).map(({ type }) => type)).toEqual(['instance.added', 'run.started', 'step.queued', 'step.queued']);
+    expect(ledger.read.events({ instance_id: INSTANCE, after: 0, limit: 100 }).map(({ type }) => type)).toEqual([
+      'instance.added',
+      'run.started',
+      'step.queued',
+      'step.queued',
+    ]);
     expect(ledger.verify(INSTANCE).problems).toEqual([]);
   });
 
@@ -135,7 +196,9 @@ describe('history', () => {
     for (const id of [INSTANCE, OTHER, INSTANCE]) {
       const step = await addStep((await startRun(id)).id, id);
       await ledger.record((tx) => tx.move.step(step.id, 'prepared', {}, BY_DAEMON));
-      await ledger.record((tx) => tx.move.step(step.id, 'cancelled', { reason: { code: 'cancelled', message: 'ü "quoted" \n' } }, operator));
+      await ledger.record((tx) =>
+        tx.move.step(step.id, 'cancelled', { reason: { code: 'cancelled', message: 'ü "quoted" \n' } }, operator),
+      );
     }
   };
 
@@ -150,25 +213,54 @@ describe('history', () => {
 
   it('the text that is hashed is canonical JSON', () => {
     fc.assert(
-      fc.property(fc.record({ id: fc.string(), name: fc.string() }), fc.dictionary(fc.string(), fc.jsonValue()), fc.option(fc.nat()), (principal, data, run_seq) => {
-        const event: Omit<EventRecord, 'prev_hash' | 'hash' | 'instance_hash'> = { instance_id: INSTANCE, instance_seq: 1, run_id: run_seq === null ? null : 'run_x', run_seq, step_id: null, type: 'run.started', at: 5, principal, authority: 'local', data };
-        const { at, ...rest } = event;
-        fc.pre([principal.id, principal.name, JSON.stringify(data)].every((text) => text.isWellFormed()));
-        let expected: string;
-        try {
-          expected = canonicalJson({ ...rest, at: new Date(at).toISOString() });
-        } catch {
-          return;
-        }
-        expect(eventText(event, textsOf(event))).toBe(expected);
-      }),
+      fc.property(
+        fc.record({ id: fc.string(), name: fc.string() }),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.option(fc.nat()),
+        (principal, data, run_seq) => {
+          const event: Omit<EventRecord, 'prev_hash' | 'hash' | 'instance_hash'> = {
+            instance_id: INSTANCE,
+            instance_seq: 1,
+            run_id: run_seq === null ? null : 'run_x',
+            run_seq,
+            step_id: null,
+            type: 'run.started',
+            at: 5,
+            principal,
+            authority: 'local',
+            data,
+          };
+          const { at, ...rest } = event;
+          fc.pre([principal.id, principal.name, JSON.stringify(data)].every((text) => text.isWellFormed()));
+          let expected: string;
+          try {
+            expected = canonicalJson({ ...rest, at: new Date(at).toISOString() });
+          } catch {
+            return;
+          }
+          expect(eventText(event, textsOf(event))).toBe(expected);
+        },
+      ),
     );
   });
 
   it('shows every line that was altered, whichever column', async () => {
     await scenario();
     const { events } = ledger.verify(INSTANCE);
-    const columns: [string, string | number | null][] = [['type', 'run.closed'], ['at', 7], ['principal', '{"id":"x","name":"x"}'], ['authority', 'relay_asserted'], ['data', '{}'], ['data', 'not json'], ['step_id', null], ['run_id', 'run_x'], ['run_seq', 99], ['prev_hash', 'sha256:0'], ['hash', 'sha256:0'], ['instance_hash', 'sha256:0']];
+    const columns: [string, string | number | null][] = [
+      ['type', 'run.closed'],
+      ['at', 7],
+      ['principal', '{"id":"x","name":"x"}'],
+      ['authority', 'relay_asserted'],
+      ['data', '{}'],
+      ['data', 'not json'],
+      ['step_id', null],
+      ['run_id', 'run_x'],
+      ['run_seq', 99],
+      ['prev_hash', 'sha256:0'],
+      ['hash', 'sha256:0'],
+      ['instance_hash', 'sha256:0'],
+    ];
     for (let seq = 1; seq <= events; seq++) {
       for (const [column, value] of columns) {
         const db = new Sqlite(join(folder, 'ledger.db'));
@@ -198,7 +290,14 @@ describe('history', () => {
       restore();
     }
     for (let seq = 1; seq < events; seq++) {
-      tamper('update events set instance_seq = case instance_seq when ? then -1 else ? end where instance_id = ? and instance_seq in (?, ?)', seq, seq, INSTANCE, seq, seq + 1);
+      tamper(
+        'update events set instance_seq = case instance_seq when ? then -1 else ? end where instance_id = ? and instance_seq in (?, ?)',
+        seq,
+        seq,
+        INSTANCE,
+        seq,
+        seq + 1,
+      );
       tamper('update events set instance_seq = ? where instance_seq = -1', seq + 1);
       expect(ledger.verify(INSTANCE).problems.length, `lines ${seq} and ${seq + 1} exchanged`).toBeGreaterThan(0);
       restore();
@@ -215,8 +314,16 @@ describe('history', () => {
 });
 
 describe('idempotency', () => {
-  const scope = (fields: Record<string, unknown> = {}) => ({ instance_id: INSTANCE, subject: 'relay:p', key: 'k', operation: 'start_run', digest: 'd', ...fields });
-  const once = (fields: Record<string, unknown>, effect: () => unknown) => ledger.record((tx) => tx.idempotent(scope(fields), () => effect() as never));
+  const scope = (fields: Record<string, unknown> = {}) => ({
+    instance_id: INSTANCE,
+    subject: 'relay:p',
+    key: 'k',
+    operation: 'start_run',
+    digest: 'd',
+    ...fields,
+  });
+  const once = (fields: Record<string, unknown>, effect: () => unknown) =>
+    ledger.record((tx) => tx.idempotent(scope(fields), () => effect() as never));
 
   it('does an effect once, across a new start too', async () => {
     let effects = 0;
@@ -245,14 +352,37 @@ describe('idempotency', () => {
   });
 
   it('a refused effect leaves no key', async () => {
-    expect(await codeOf(once({}, () => { throw new Error('refused'); }))).toBe('refused');
+    expect(
+      await codeOf(
+        once({}, () => {
+          throw new Error('refused');
+        }),
+      ),
+    ).toBe('refused');
     expect(await once({}, () => 'done')).toBe('done');
   });
 });
 
 describe('grants', () => {
   const share = (budget: { steps: number | null; wall_ms: number | null }, days = 1) =>
-    ledger.record((tx) => tx.add.grant({ id: newResourceId('grant', INSTANCE), instance_id: INSTANCE, connector_key: 'K', relay_key: 'R', operations: ['get_step'], executors: null, validations: null, budget, accept_relay_decisions: false, created_at: tx.at, expires_at: tx.at + days * 86_400_000 }, operator));
+    ledger.record((tx) =>
+      tx.add.grant(
+        {
+          id: newResourceId('grant', INSTANCE),
+          instance_id: INSTANCE,
+          connector_key: 'K',
+          relay_key: 'R',
+          operations: ['get_step'],
+          executors: null,
+          validations: null,
+          budget,
+          accept_relay_decisions: false,
+          created_at: tx.at,
+          expires_at: tx.at + days * 86_400_000,
+        },
+        operator,
+      ),
+    );
   const spend = (id: string, steps: number, wall_ms: number) => ledger.record((tx) => tx.spend(id, { steps, wall_ms }));
 
   it('count to the limit and not beyond, however many ask at once', async () => {
@@ -267,20 +397,27 @@ describe('grants', () => {
 
   it('never overspend, whatever is asked', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 50 }), fc.array(fc.record({ steps: fc.integer({ min: 0, max: 2 }), wall: fc.integer({ min: 0, max: 20 }) }), { maxLength: 12 }), async (steps, wall_ms, asked) => {
-        const { id } = await share({ steps, wall_ms });
-        await Promise.allSettled(asked.map((one) => spend(id, one.steps, one.wall)));
-        const { spent } = ledger.read.grant(id)!;
-        expect(spent.steps).toBeLessThanOrEqual(steps);
-        expect(spent.wall_ms).toBeLessThanOrEqual(wall_ms);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.array(fc.record({ steps: fc.integer({ min: 0, max: 2 }), wall: fc.integer({ min: 0, max: 20 }) }), { maxLength: 12 }),
+        async (steps, wall_ms, asked) => {
+          const { id } = await share({ steps, wall_ms });
+          await Promise.allSettled(asked.map((one) => spend(id, one.steps, one.wall)));
+          const { spent } = ledger.read.grant(id)!;
+          expect(spent.steps).toBeLessThanOrEqual(steps);
+          expect(spent.wall_ms).toBeLessThanOrEqual(wall_ms);
+        },
+      ),
       { numRuns: 25 },
     );
   });
 
   it('end with time and with withdrawal, and their credentials with them', async () => {
     const first = await share({ steps: null, wall_ms: null });
-    await ledger.record((tx) => tx.add.credential({ hash: 'h', kind: 'connector', connector_key: 'K', grant_id: first.id, created_at: tx.at, revoked_at: null }));
+    await ledger.record((tx) =>
+      tx.add.credential({ hash: 'h', kind: 'connector', connector_key: 'K', grant_id: first.id, created_at: tx.at, revoked_at: null }),
+    );
     expect(ledger.read.credential('h')?.connector_key).toBe('K');
     await ledger.record((tx) => tx.revokeGrant(first.id, operator));
     expect(ledger.read.credential('h')).toBeUndefined();

@@ -67,12 +67,14 @@ export interface Reads {
   validations(of: { readonly step_id: string; readonly attempt_id?: string | undefined }): ValidationRecord[];
   gate(id: string): GateRecord | undefined;
   /** Newest first. */
-  gates(of: Page & {
-    readonly instance_id: string;
-    readonly state?: GateState | undefined;
-    readonly run_id?: string | undefined;
-    readonly step_id?: string | undefined;
-  }): GateRecord[];
+  gates(
+    of: Page & {
+      readonly instance_id: string;
+      readonly state?: GateState | undefined;
+      readonly run_id?: string | undefined;
+      readonly step_id?: string | undefined;
+    },
+  ): GateRecord[];
   /** Pending gates whose time is over at `now`. */
   expiredGates(now: number): GateRecord[];
   artifact(id: string): ArtifactRecord | undefined;
@@ -140,7 +142,21 @@ export interface Tx {
     run(record: New<RunRecord, 'state' | 'steps' | 'created_at' | 'ended_at'>, about: About): RunRecord;
     /** Queues a step at the end of the queue and counts it in its run. */
     step(
-      record: Pick<StepRecord, 'id' | 'run_id' | 'instance_id' | 'title' | 'executor_requested' | 'simulated' | 'base' | 'timeout_ms' | 'remote' | 'grant_id' | 'submitted_by' | 'authority'>,
+      record: Pick<
+        StepRecord,
+        | 'id'
+        | 'run_id'
+        | 'instance_id'
+        | 'title'
+        | 'executor_requested'
+        | 'simulated'
+        | 'base'
+        | 'timeout_ms'
+        | 'remote'
+        | 'grant_id'
+        | 'submitted_by'
+        | 'authority'
+      >,
       task: TaskRecord['spec'],
       about: About,
     ): StepRecord;
@@ -188,7 +204,9 @@ export interface Tx {
   revokeCredential(hash: string): void;
   setHalted(halted: boolean): void;
   /** Appends a line of history that moves no record. */
-  note(event: { readonly type: EventType; readonly instance_id: string; readonly run_id?: string; readonly step_id?: string } & About): EventRecord;
+  note(
+    event: { readonly type: EventType; readonly instance_id: string; readonly run_id?: string; readonly step_id?: string } & About,
+  ): EventRecord;
   /**
    * Does an effect once: the same key and digest answer the first answer again, without the effect.
    * @throws FairleadError `idempotency_conflict` for the same key with another digest
@@ -196,7 +214,9 @@ export interface Tx {
   idempotent<T>(scope: IdempotencyScope | undefined, effect: () => Sync<T>): T;
   /** The journal of effects on the user's repository; see `git-effects.ts` for the order of things. */
   readonly effects: {
-    plan(effect: Pick<GitEffectRecord, 'kind' | 'instance_id' | 'run_id' | 'step_id' | 'change_id' | 'ref' | 'from' | 'to'>): GitEffectRecord;
+    plan(
+      effect: Pick<GitEffectRecord, 'kind' | 'instance_id' | 'run_id' | 'step_id' | 'change_id' | 'ref' | 'from' | 'to'>,
+    ): GitEffectRecord;
     /** @throws FairleadError `transition_refused` */
     mark(id: number, state: 'applied' | 'reconciled' | 'abandoned'): void;
   };

@@ -17,7 +17,12 @@ interface Moving<State extends string> {
 }
 
 /** Loads the row and asks core. @throws FairleadError `not_found`, `transition_refused` */
-const ask = <S extends string, E extends string, R extends Moving<S>>(of: Machine<S, E>, table: RecordTable<R>, id: string, event: E): { from: R; to: S } => {
+const ask = <S extends string, E extends string, R extends Moving<S>>(
+  of: Machine<S, E>,
+  table: RecordTable<R>,
+  id: string,
+  event: E,
+): { from: R; to: S } => {
   const from = table.get(id);
   if (!from) throw new FairleadError('not_found', { detail: `There is no ${of.name} ${id}` });
   const to = of.next(from.state, event);
@@ -43,7 +48,11 @@ export const createMoves = (tables: Tables, append: Append, at: () => number, ne
     const facts = {
       ...set,
       // What was asked of an earlier attempt does not hold for a new one.
-      ...(to === 'queued' && { queue_order: nextQueueOrder(), resume_at: null, ...(event === 'retried' && { stop_requested_at: null, stop_why: null, reason: null, warnings: [] }) }),
+      ...(to === 'queued' && {
+        queue_order: nextQueueOrder(),
+        resume_at: null,
+        ...(event === 'retried' && { stop_requested_at: null, stop_why: null, reason: null, warnings: [] }),
+      }),
       state: to,
       updated_at: at(),
       // Left out where it stays as it is: a column that is set, even to what it was, makes SQLite write its indexes again.

@@ -23,10 +23,14 @@ const epochOf = (db: Database): string => {
 
 const verifier = (db: Database): Ledger['verify'] => {
   const lines = db.prepare('select * from events where instance_id = ? order by instance_seq');
-  const heads = db.prepare("select chain, seq, hash from heads where chain in ('i:' || @id, 'o:' || @id) or chain in (select 'r:' || id from runs where instance_id = @id)");
+  const heads = db.prepare(
+    "select chain, seq, hash from heads where chain in ('i:' || @id, 'o:' || @id) or chain in (select 'r:' || id from runs where instance_id = @id)",
+  );
   const runs = db.prepare('select id from runs where instance_id = ?').pluck();
   return (id) => {
-    const recorded = new Map((heads.all({ id }) as { chain: string; seq: number; hash: string }[]).map(({ chain, seq, hash }) => [chain, { seq, hash }]));
+    const recorded = new Map(
+      (heads.all({ id }) as { chain: string; seq: number; hash: string }[]).map(({ chain, seq, hash }) => [chain, { seq, hash }]),
+    );
     return verifyChains(id, lines.iterate(id) as Iterable<StoredLine>, recorded, runs.all(id) as string[]);
   };
 };
@@ -47,7 +51,14 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
   let now = clock.now();
   let written: EventRecord[] = [];
   const heads = createHeads(db);
-  const { tx, idempotency } = createTransaction(db, tables, read, heads, () => now, (event) => void written.push(event));
+  const { tx, idempotency } = createTransaction(
+    db,
+    tables,
+    read,
+    heads,
+    () => now,
+    (event) => void written.push(event),
+  );
 
   const publish = (): void => {
     const events = written;

@@ -18,7 +18,9 @@ const instanceReads = (db: Database, tables: Tables) => {
   const byRepository = tables.instances.select('where repository = @path and removed_at is null');
   const prefix = db.prepare('select 1 from instances where prefix = ?').pluck();
   const grants = tables.grants.select(`where ${maybe('instance_id')} order by sequence desc`);
-  const grantFor = tables.grants.select('where connector_key = @connector_key and instance_id = @instance_id order by sequence desc limit 1');
+  const grantFor = tables.grants.select(
+    'where connector_key = @connector_key and instance_id = @instance_id order by sequence desc limit 1',
+  );
   return {
     instance: (id) => {
       const found = tables.instances.get(id);
@@ -38,7 +40,9 @@ const instanceReads = (db: Database, tables: Tables) => {
 };
 
 const stepReads = (db: Database, tables: Tables) => {
-  const runs = tables.runs.select(`where instance_id = @instance_id and ${maybe('state')} and (@after is null or id < @after) order by id desc limit @limit`);
+  const runs = tables.runs.select(
+    `where instance_id = @instance_id and ${maybe('state')} and (@after is null or id < @after) order by id desc limit @limit`,
+  );
   const counts = db.prepare('select state, count(*) as count from steps where run_id = ? group by state');
   const steps = tables.steps.select(
     `where run_id = @run_id and number > coalesce((select number from steps where id = @after and run_id = @run_id), 0) order by number limit @limit`,
@@ -62,7 +66,9 @@ const stepReads = (db: Database, tables: Tables) => {
       const wanted = new Set(states);
       const ends = states.filter((state) => STEP_STATES[state].end);
       const open = ends.length === states.length ? [] : notEnded().filter(({ state }) => wanted.has(state));
-      return ends.length === 0 ? open : [...open, ...ends.flatMap((state): StepRecord[] => inEndState({ state }))].sort((a, b) => a.queue_order - b.queue_order);
+      return ends.length === 0
+        ? open
+        : [...open, ...ends.flatMap((state): StepRecord[] => inEndState({ state }))].sort((a, b) => a.queue_order - b.queue_order);
     },
     queued: (limit = -1) => queued.all(limit) as string[],
     queueLength: () => queueLength.get() as number,
@@ -109,7 +115,9 @@ const evidenceReads = (db: Database, tables: Tables) => {
 const historyReads = (db: Database, tables: Tables) => {
   // One statement for each way of asking, so that each can use its index; the plus keeps SQLite from walking the whole instance.
   const ofInstance = tables.events.select('where instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
-  const ofRun = tables.events.select('where run_id = @run_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
+  const ofRun = tables.events.select(
+    'where run_id = @run_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit',
+  );
   const ofStep = tables.events.select(
     'where run_id = (select run_id from steps where id = @step_id) and step_id = @step_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit',
   );
@@ -117,10 +125,12 @@ const historyReads = (db: Database, tables: Tables) => {
   const setting = db.prepare('select value from settings where name = ?').pluck();
   return {
     events: ({ instance_id, after, limit, run_id, step_id }): EventRecord[] => {
-      if (step_id !== undefined) return ofStep({ instance_id, after, limit, step_id }).filter((event) => run_id === undefined || event.run_id === run_id);
+      if (step_id !== undefined)
+        return ofStep({ instance_id, after, limit, step_id }).filter((event) => run_id === undefined || event.run_id === run_id);
       return run_id === undefined ? ofInstance({ instance_id, after, limit }) : ofRun({ instance_id, after, limit, run_id });
     },
-    head: (instanceId) => (head.get(chainName.instance(instanceId)) as { seq: number; hash: string } | undefined) ?? { seq: 0, hash: GENESIS },
+    head: (instanceId) =>
+      (head.get(chainName.instance(instanceId)) as { seq: number; hash: string } | undefined) ?? { seq: 0, hash: GENESIS },
     halted: () => setting.get('halted') === '1',
     size: () => (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number),
   } satisfies Partial<Reads>;

@@ -28,24 +28,25 @@ const within = (grant: GrantRecord, spent: GrantRecord['spent']): void => {
 };
 
 /** Grants and credentials: what may be asked, and what it costs. */
-const grantWork = (tables: Tables, append: ReturnType<typeof createAppend>, at: () => number) => ({
-  spend(grantId, cost) {
-    const grant = found(tables.grants.get(grantId), 'grant');
-    if (grant.revoked_at !== null || grant.expires_at <= at()) throw new FairleadError('grant_expired');
-    const spent = { steps: grant.spent.steps + cost.steps, wall_ms: grant.spent.wall_ms + cost.wall_ms };
-    within(grant, spent);
-    tables.grants.update(grantId, { spent });
-    return { ...grant, spent };
-  },
-  revokeGrant(id, about) {
-    const grant = found(tables.grants.get(id), 'grant');
-    if (grant.revoked_at !== null) return grant;
-    tables.grants.update(id, { revoked_at: at() });
-    append('instance.unshared', { instance_id: grant.instance_id }, about, { grant_id: id, digest: grant.digest });
-    return { ...grant, revoked_at: at() };
-  },
-  revokeCredential: (hash) => tables.credentials.update(hash, { revoked_at: at() }),
-}) satisfies Partial<Tx>;
+const grantWork = (tables: Tables, append: ReturnType<typeof createAppend>, at: () => number) =>
+  ({
+    spend(grantId, cost) {
+      const grant = found(tables.grants.get(grantId), 'grant');
+      if (grant.revoked_at !== null || grant.expires_at <= at()) throw new FairleadError('grant_expired');
+      const spent = { steps: grant.spent.steps + cost.steps, wall_ms: grant.spent.wall_ms + cost.wall_ms };
+      within(grant, spent);
+      tables.grants.update(grantId, { spent });
+      return { ...grant, spent };
+    },
+    revokeGrant(id, about) {
+      const grant = found(tables.grants.get(id), 'grant');
+      if (grant.revoked_at !== null) return grant;
+      tables.grants.update(id, { revoked_at: at() });
+      append('instance.unshared', { instance_id: grant.instance_id }, about, { grant_id: id, digest: grant.digest });
+      return { ...grant, revoked_at: at() };
+    },
+    revokeCredential: (hash) => tables.credentials.update(hash, { revoked_at: at() }),
+  }) satisfies Partial<Tx>;
 
 interface Work {
   readonly tx: Tx;
@@ -53,7 +54,14 @@ interface Work {
 }
 
 /** Everything that a unit of work may do. One object serves all units: the time moves on with each batch. */
-export const createTransaction = (db: Database, tables: Tables, read: Reads, heads: Heads, at: () => number, written: (event: EventRecord) => void): Work => {
+export const createTransaction = (
+  db: Database,
+  tables: Tables,
+  read: Reads,
+  heads: Heads,
+  at: () => number,
+  written: (event: EventRecord) => void,
+): Work => {
   const append = createAppend(db, heads, at, written);
   const lastOrder = db.prepare('select coalesce(max(queue_order), 0) from steps').pluck();
   let order = lastOrder.get() as number;
@@ -85,7 +93,10 @@ export const createTransaction = (db: Database, tables: Tables, read: Reads, hea
       if (step.stop_requested_at !== null) return step;
       const facts = { stop_requested_at: at(), stop_why: why, updated_at: at() };
       tables.steps.update(stepId, facts);
-      append('step.stop_requested', { instance_id: step.instance_id, run_id: step.run_id, step_id: stepId }, about, { why, state: step.state });
+      append('step.stop_requested', { instance_id: step.instance_id, run_id: step.run_id, step_id: stepId }, about, {
+        why,
+        state: step.state,
+      });
       return { ...step, ...facts };
     },
     removeInstance(id, about) {

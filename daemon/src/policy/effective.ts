@@ -56,7 +56,11 @@ export const taskTimeoutMs = (task: Pick<TaskSpec, 'timeout'>): number => {
   const ms = task.timeout === undefined ? LIMITS.step_timeout_default.value : durationMs(task.timeout);
   const longest = LIMITS.step_timeout_max.value;
   if (ms > longest) {
-    throw new FairleadError('invalid_input', { field: 'task.timeout', rule: `must be at most ${longest / 3_600_000}h`, detail: `task.timeout is longer than ${longest / 3_600_000} hours` });
+    throw new FairleadError('invalid_input', {
+      field: 'task.timeout',
+      rule: `must be at most ${longest / 3_600_000}h`,
+      detail: `task.timeout is longer than ${longest / 3_600_000} hours`,
+    });
   }
   return ms;
 };
@@ -91,7 +95,11 @@ const effectiveValidations = (policy: ProjectPolicy, task: Pick<TaskSpec, 'valid
       }
       named.add(validation);
     } else if (Object.hasOwn(policy.validations, validation.name) || brought.some(({ name }) => name === validation.name)) {
-      throw new FairleadError('invalid_input', { field: `${field}.name`, rule: 'must be a new name', detail: `There is a validation ${validation.name} already` });
+      throw new FairleadError('invalid_input', {
+        field: `${field}.name`,
+        rule: 'must be a new name',
+        detail: `There is a validation ${validation.name} already`,
+      });
     } else {
       const timeout_ms = validation.timeout === undefined ? LIMITS.validation_timeout.value : durationMs(validation.timeout);
       brought.push({ name: validation.name, run: validation.run, timeout_ms, required: true, judges: DEFAULT_JUDGES });

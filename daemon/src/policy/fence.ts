@@ -39,7 +39,12 @@ const SUBMODULE = '160000';
 const LINK = '120000';
 const FILES: ReadonlySet<string> = new Set(['100644', '100755', '000000']);
 
-const finding = (rule: string, severity: FenceFinding['severity'], path: string | null, message: string): FenceFinding => ({ rule, severity, path, message });
+const finding = (rule: string, severity: FenceFinding['severity'], path: string | null, message: string): FenceFinding => ({
+  rule,
+  severity,
+  path,
+  message,
+});
 
 /** What is refused whatever a policy says: kinds and names with which a tree reaches beyond itself. */
 const kindFindings = ({ path, new_mode, old_mode, link_target, status }: RawDiffEntry): FenceFinding[] => {
@@ -48,12 +53,14 @@ const kindFindings = ({ path, new_mode, old_mode, link_target, status }: RawDiff
   if (path === '' || path.startsWith('/') || path.split('/').some((name) => name === '' || name === '.' || name === '..')) {
     found.push(finding('path_escapes', 'failed', path, 'a path that is not plainly inside the repository'));
   }
-  if (new_mode === SUBMODULE) found.push(finding('submodule', 'failed', path, 'a new or changed submodule, whose contents nobody here has seen'));
+  if (new_mode === SUBMODULE)
+    found.push(finding('submodule', 'failed', path, 'a new or changed submodule, whose contents nobody here has seen'));
   else if (new_mode === LINK) {
     if (link_target === undefined) found.push(finding('link_escapes', 'failed', path, 'a link whose target could not be read'));
     else if (leavesTree(path, link_target)) found.push(finding('link_escapes', 'failed', path, 'a link that leaves the repository'));
     else if (entersGit(link_target)) found.push(finding('link_escapes', 'failed', path, 'a link into .git'));
-  } else if (!FILES.has(new_mode)) found.push(finding('file_kind', 'failed', path, `an entry of mode ${new_mode}, which is no file and no link`));
+  } else if (!FILES.has(new_mode))
+    found.push(finding('file_kind', 'failed', path, `an entry of mode ${new_mode}, which is no file and no link`));
   if (old_mode === SUBMODULE && status === 'deleted') found.push(finding('protected', 'gate', path, 'a submodule is removed'));
   return found;
 };
@@ -68,7 +75,8 @@ const pathFindings = ({ allowed, forbidden, protected: own }: EffectivePolicy['f
     if (!allows.every((matches) => matches(path))) found.push(finding('outside_allowed', 'failed', path, 'outside of the allowed paths'));
     if (forbids(path)) found.push(finding('forbidden', 'failed', path, 'a forbidden path'));
     if (protects(path)) found.push(finding('protected', 'gate', path, 'a path that the project policy protects'));
-    else if (isProtectedByDefault(path)) found.push(finding('protected', 'gate', path, 'a path that makes tools run things or tells agents what to do'));
+    else if (isProtectedByDefault(path))
+      found.push(finding('protected', 'gate', path, 'a path that makes tools run things or tells agents what to do'));
     if (isDependencyFile(path)) found.push(finding('dependencies', 'gate', path, 'a file that says which foreign code is run'));
     if (isMigration(path)) found.push(finding('migrations', 'gate', path, 'a file that may change data for good'));
     return found;
@@ -93,7 +101,10 @@ const sizeFindings = (files: number, lines: number, fence: EffectivePolicy['fenc
 export const judgeFence = ({ entries, numstat, earlier = [], effective }: FenceFacts): FenceFinding[] => {
   const ofPath = pathFindings(effective.fence);
   const lines = numstat.reduce((sum, { added, removed }) => sum + (added ?? 0) + (removed ?? 0), 0);
-  const judges = judgesChanged(entries.map(({ path }) => path), effective);
+  const judges = judgesChanged(
+    entries.map(({ path }) => path),
+    effective,
+  );
   return [
     ...earlier,
     ...entries.flatMap((entry) => [...kindFindings(entry), ...ofPath(entry.path)]),

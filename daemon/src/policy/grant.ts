@@ -14,14 +14,22 @@ interface Asked {
 /** @throws FairleadError `grant_expired`, `grant_denied`, `authority_required` */
 export const checkGrant = (grant: GrantRecord, { operation, decides, now }: Asked): void => {
   if (grant.revoked_at !== null || grant.expires_at <= now) throw new FairleadError('grant_expired', { more: { grant_id: grant.id } });
-  if (decides && !grant.accept_relay_decisions) throw new FairleadError('authority_required', { detail: `${operation} decides, and the owner keeps decisions to themselves` });
+  if (decides && !grant.accept_relay_decisions)
+    throw new FairleadError('authority_required', { detail: `${operation} decides, and the owner keeps decisions to themselves` });
   if (!grant.operations.includes(operation)) {
-    throw new FairleadError('grant_denied', { detail: `The owner did not share ${operation}`, rule: 'operations', more: { available: grant.operations } });
+    throw new FairleadError('grant_denied', {
+      detail: `The owner did not share ${operation}`,
+      rule: 'operations',
+      more: { available: grant.operations },
+    });
   }
 };
 
 /** Whether the grant covers this executor and these optional validations. @throws FairleadError `grant_denied` */
-export const checkGrantedTask = (grant: GrantRecord, task: { readonly executor: string; readonly validations: readonly string[] }): void => {
+export const checkGrantedTask = (
+  grant: GrantRecord,
+  task: { readonly executor: string; readonly validations: readonly string[] },
+): void => {
   if (grant.executors !== null && !grant.executors.includes(task.executor)) {
     throw new FairleadError('grant_denied', {
       field: 'task.executor',

@@ -11,7 +11,11 @@ const invalid = (field: string | undefined, rule: string, detail: string): Fairl
  */
 export const refuseUnsupported = (policy: ProjectPolicy): void => {
   if (policy.provision.network.length > 0) {
-    throw invalid('provision.network', 'must be empty', 'provision.network names hosts, but this release has no restricted network: provisioning runs without any. Leave the list empty.');
+    throw invalid(
+      'provision.network',
+      'must be empty',
+      'provision.network names hosts, but this release has no restricted network: provisioning runs without any. Leave the list empty.',
+    );
   }
 };
 

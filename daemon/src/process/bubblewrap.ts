@@ -24,9 +24,35 @@ const SYSTEM_FOLDERS = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/l
 
 /** What programs need of /etc. Nothing here is a secret; the rest of /etc is absent, and passwd and group are our own. */
 const ETC = [
-  'ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'nsswitch.conf', 'host.conf', 'protocols', 'services', 'mime.types', 'localtime', 'timezone',
-  'alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'ssl/cert.pem', 'pki/tls/certs', 'pki/ca-trust/extracted', 'ca-certificates.conf', 'crypto-policies',
-  'fonts', 'java', 'maven', 'perl', 'python3', 'magic', 'terminfo', 'debian_version', 'os-release', 'inputrc', 'profile.d',
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'nsswitch.conf',
+  'host.conf',
+  'protocols',
+  'services',
+  'mime.types',
+  'localtime',
+  'timezone',
+  'alternatives',
+  'ssl/certs',
+  'ssl/openssl.cnf',
+  'ssl/cert.pem',
+  'pki/tls/certs',
+  'pki/ca-trust/extracted',
+  'ca-certificates.conf',
+  'crypto-policies',
+  'fonts',
+  'java',
+  'maven',
+  'perl',
+  'python3',
+  'magic',
+  'terminfo',
+  'debian_version',
+  'os-release',
+  'inputrc',
+  'profile.d',
 ].map((name) => `/etc/${name}`);
 
 const FILES = {
@@ -66,7 +92,17 @@ const programFolders = async (toolchain: readonly string[]): Promise<string[]> =
   return found;
 };
 
-const ISOLATION = ['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--hostname', 'fairlead', '--die-with-parent', '--new-session'];
+const ISOLATION = [
+  '--unshare-pid',
+  '--unshare-net',
+  '--unshare-ipc',
+  '--unshare-uts',
+  '--unshare-cgroup-try',
+  '--hostname',
+  'fairlead',
+  '--die-with-parent',
+  '--new-session',
+];
 
 export interface BubblewrapSetup {
   readonly variant: Variant;
@@ -89,9 +125,30 @@ const prepare = async ({ variant, folder, toolchain }: BubblewrapSetup): Promise
   }
   const tools = toolchain.flatMap((tool) => ['--ro-bind', tool, tool]);
   const args = [
-    ...variant.args, ...ISOLATION, ...(await systemMounts()), ...files,
-    '--proc', '/proc', '--dev', '/dev', '--size', TMPFS_BYTES, '--tmpfs', '/tmp', '--dir', '/var', '--symlink', '../tmp', '/var/tmp', '--dir', '/run',
-    '--size', TMPFS_BYTES, '--tmpfs', HOME, ...tools,
+    ...variant.args,
+    ...ISOLATION,
+    ...(await systemMounts()),
+    ...files,
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--size',
+    TMPFS_BYTES,
+    '--tmpfs',
+    '/tmp',
+    '--dir',
+    '/var',
+    '--symlink',
+    '../tmp',
+    '/var/tmp',
+    '--dir',
+    '/run',
+    '--size',
+    TMPFS_BYTES,
+    '--tmpfs',
+    HOME,
+    ...tools,
   ];
   return { args, path: [...(await programFolders(toolchain)), SYSTEM_PATH].join(':') };
 };
@@ -99,11 +156,22 @@ const prepare = async ({ variant, folder, toolchain }: BubblewrapSetup): Promise
 const argumentsFor = (ready: Ready, order: ConfinedOrder): string[] => [
   ...ready.args,
   ...order.readable.flatMap(({ from, to }) => ['--ro-bind', from, to]),
-  '--bind', order.workspace, '/workspace',
+  '--bind',
+  order.workspace,
+  '/workspace',
   ...(order.out === undefined ? [] : ['--bind', order.out, '/out']),
   // The root itself is a writable tmpfs until here. The kernel lets whoever maps to root write /proc/sys, capabilities or not, so a
   // daemon that runs as root would give away the settings of the whole machine.
-  '--remount-ro', '/proc', '--remount-ro', '/', '--chdir', '/workspace', '--info-fd', '3', '--', ...order.argv,
+  '--remount-ro',
+  '/proc',
+  '--remount-ro',
+  '/',
+  '--chdir',
+  '/workspace',
+  '--info-fd',
+  '3',
+  '--',
+  ...order.argv,
 ];
 
 const environmentFor = (ready: Ready, order: ConfinedOrder, mark: string): Record<string, string> => ({
@@ -138,7 +206,8 @@ const endingOf = (outer: { pid: number; started: string }, inner: { pid: number;
   gone: async () => !(await isAlive(inner)) && !(await isAlive(outer)),
 });
 
-const unavailable = (detail: string, cause?: unknown): FairleadError => new FairleadError('sandbox_unavailable', { detail, ...(cause !== undefined && { cause }) });
+const unavailable = (detail: string, cause?: unknown): FairleadError =>
+  new FairleadError('sandbox_unavailable', { detail, ...(cause !== undefined && { cause }) });
 
 const checkMounts = async (order: ConfinedOrder): Promise<void> => {
   for (const from of [order.workspace, ...(order.out === undefined ? [] : [order.out]), ...order.readable.map((mount) => mount.from)]) {
@@ -156,7 +225,14 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
       await checkMounts(order);
       const mark = randomBytes(12).toString('hex');
       const bwrap = { PATH: searchPath() };
-      const launched = { file: 'bwrap', args: argumentsFor(ready, order), cwd: '/', env: { ...bwrap, ...environmentFor(ready, order, mark) }, detached: false, info: true };
+      const launched = {
+        file: 'bwrap',
+        args: argumentsFor(ready, order),
+        cwd: '/',
+        env: { ...bwrap, ...environmentFor(ready, order, mark) },
+        detached: false,
+        info: true,
+      };
       const bwrapped = await launchChild(launched, order.output).catch((cause: unknown) => {
         throw unavailable('bubblewrap could not be started', cause);
       });

@@ -100,7 +100,9 @@ const PIPES_MS = 2_000;
 const whenClosed = async (child: ChildProcess): Promise<void> => {
   const streams = [child.stdout!, child.stderr!];
   const closed = Promise.all(
-    streams.map((stream) => (stream.closed || stream.destroyed ? Promise.resolve() : new Promise<void>((resolve) => stream.once('close', () => resolve())))),
+    streams.map((stream) =>
+      stream.closed || stream.destroyed ? Promise.resolve() : new Promise<void>((resolve) => stream.once('close', () => resolve())),
+    ),
   );
   const timer = new AbortController();
   const late = systemClock.sleep(PIPES_MS, timer.signal).catch(() => undefined);
@@ -160,7 +162,13 @@ export const followChild = async (
     for (const stream of [child.stdout!, child.stderr!]) stream.destroy();
     await cleaned?.();
     const exit = gone ? await exited : { code: child.exitCode, signal: child.signalCode };
-    return { exit_code: exit.code, signal: exit.signal, timed_out, stopped: gone ? (asked ? 'confirmed' : 'by_itself') : 'unconfirmed', dropped: dropped() };
+    return {
+      exit_code: exit.code,
+      signal: exit.signal,
+      timed_out,
+      stopped: gone ? (asked ? 'confirmed' : 'by_itself') : 'unconfirmed',
+      dropped: dropped(),
+    };
   };
   const ended = follow();
   return {

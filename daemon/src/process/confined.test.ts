@@ -23,7 +23,15 @@ const place = () => {
 
 const run = async (sandbox: Sandbox, script: string, more: Partial<ConfinedOrder> = {}): Promise<ConfinedEnd & { text: string }> => {
   let text = '';
-  const process = await sandbox.start({ argv: ['/bin/sh', '-c', script], ...place(), readable: [], env: {}, timeout_ms: 20_000, output: (chunk) => (text += chunk.toString()), ...more });
+  const process = await sandbox.start({
+    argv: ['/bin/sh', '-c', script],
+    ...place(),
+    readable: [],
+    env: {},
+    timeout_ms: 20_000,
+    output: (chunk) => (text += chunk.toString()),
+    ...more,
+  });
   return { ...(await process.ended), text };
 };
 
@@ -45,7 +53,12 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
     const { workspace, out } = place();
     writeFileSync(join(workspace, 'input'), 'in');
     process.env['FAIRLEAD_TEST_LEAK'] = 'leaked';
-    const end = await run(sandbox, 'cat input; cat; env; echo result > "$FAIRLEAD_OUT/r"; echo w > made; echo err >&2; exit 3', { workspace, out, env: { OWN: 'yes' }, stdin: 'STDIN' });
+    const end = await run(sandbox, 'cat input; cat; env; echo result > "$FAIRLEAD_OUT/r"; echo w > made; echo err >&2; exit 3', {
+      workspace,
+      out,
+      env: { OWN: 'yes' },
+      stdin: 'STDIN',
+    });
     delete process.env['FAIRLEAD_TEST_LEAK'];
     expect(end).toMatchObject({ exit_code: 3, signal: null, timed_out: false, stopped: 'by_itself', dropped: 0 });
     expect(end.text).toContain('inSTDIN');
@@ -58,7 +71,14 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
 
   it('stops with TERM first, and confirms it', async () => {
     let text = '';
-    const child = await sandbox.start({ argv: ['/bin/sh', '-c', 'trap "echo got term; exit 0" TERM; echo ready; while :; do sleep 0.05; done'], ...place(), readable: [], env: {}, timeout_ms: 20_000, output: (chunk) => (text += chunk.toString()) });
+    const child = await sandbox.start({
+      argv: ['/bin/sh', '-c', 'trap "echo got term; exit 0" TERM; echo ready; while :; do sleep 0.05; done'],
+      ...place(),
+      readable: [],
+      env: {},
+      timeout_ms: 20_000,
+      output: (chunk) => (text += chunk.toString()),
+    });
     while (!text.includes('ready')) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await isAlive(child)).toBe(true);
     expect(await child.stop()).toMatchObject({ stopped: 'confirmed', timed_out: false });
@@ -68,7 +88,9 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
   });
 
   it('kills what ignores TERM, and children in sessions of their own', async () => {
-    const end = await run(sandbox, "trap '' TERM; setsid sleep 7771 & sleep 7771 & echo up; while :; do sleep 1; done", { timeout_ms: 400 });
+    const end = await run(sandbox, "trap '' TERM; setsid sleep 7771 & sleep 7771 & echo up; while :; do sleep 1; done", {
+      timeout_ms: 400,
+    });
     expect(end).toMatchObject({ timed_out: true, stopped: 'confirmed' });
     expect(await sleepers('7771')).toBe(0);
   }, 20_000);
@@ -80,7 +102,14 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
   });
 
   it('ends a survivor that is known by name only', async () => {
-    const child = await sandbox.start({ argv: ['/bin/sh', '-c', 'setsid sleep 7773 & sleep 7773'], ...place(), readable: [], env: {}, timeout_ms: 20_000, output: () => undefined });
+    const child = await sandbox.start({
+      argv: ['/bin/sh', '-c', 'setsid sleep 7773 & sleep 7773'],
+      ...place(),
+      readable: [],
+      env: {},
+      timeout_ms: 20_000,
+      output: () => undefined,
+    });
     expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('ended');
     expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('was_gone');
     expect(await sleepers('7773')).toBe(0);
@@ -120,7 +149,10 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
     ['reading the home of the owner', `ls -A ${homedir()} | grep .`],
     ['reading a token in the home of Fairlead', `cat ${folder}/operator.token`],
     ['reading the shadow file', 'cat /etc/shadow'],
-    ['connecting to the port of the daemon', `node -e "require('net').connect(${port},'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))"`],
+    [
+      'connecting to the port of the daemon',
+      `node -e "require('net').connect(${port},'127.0.0.1').on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))"`,
+    ],
     ['seeing processes of the host', `test -d /proc/${process.pid} && grep -q vitest /proc/${process.pid}/cmdline`],
     ['seeing more than its own processes', 'test "$(ls -d /proc/[0-9]* | wc -l)" -gt 12'],
     ['writing to the system', 'touch /usr/fairlead-test'],
@@ -143,7 +175,10 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
   });
 
   it('but lets node and git work', async () => {
-    const end = await run(sandbox, 'node -e "process.stderr.write(require(\'os\').userInfo().username)" && git init -q . && git -c user.name=a -c user.email=b commit -q --allow-empty -m x && git log --oneline && echo $HOME && touch $HOME/x /tmp/x');
+    const end = await run(
+      sandbox,
+      'node -e "process.stderr.write(require(\'os\').userInfo().username)" && git init -q . && git -c user.name=a -c user.email=b commit -q --allow-empty -m x && git log --oneline && echo $HOME && touch $HOME/x /tmp/x',
+    );
     expect(end.exit_code, end.text).toBe(0);
     expect(end.text).toContain('fairlead');
   });
@@ -151,11 +186,15 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
   it('mounts what it is told to, read-only', async () => {
     const { workspace } = place();
     writeFileSync(join(workspace, 'data'), 'shared');
-    const end = await run(sandbox, 'cat /given/data; echo x > /given/data || echo refused', { readable: [{ from: workspace, to: '/given' }] });
+    const end = await run(sandbox, 'cat /given/data; echo x > /given/data || echo refused', {
+      readable: [{ from: workspace, to: '/given' }],
+    });
     expect(end.text).toContain('shared');
     expect(end.text).toContain('refused');
     expect(readFileSync(join(workspace, 'data'), 'utf8')).toBe('shared');
-    await expect(run(sandbox, 'true', { readable: [{ from: join(folder, 'none'), to: '/given' }] })).rejects.toMatchObject({ code: 'sandbox_unavailable' });
+    await expect(run(sandbox, 'true', { readable: [{ from: join(folder, 'none'), to: '/given' }] })).rejects.toMatchObject({
+      code: 'sandbox_unavailable',
+    });
   });
 
   it('passes on output up to the limit only', async () => {

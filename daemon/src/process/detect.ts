@@ -33,7 +33,9 @@ const tryVariant = async (sandbox: Sandbox, folder: string): Promise<string | un
       output: (chunk) => (output += chunk.toString('utf8')),
     });
     const end = await probe.ended;
-    return end.exit_code === 0 && output.includes('confined') ? undefined : output.trim().split('\n').at(-1) || `bwrap exited with ${end.exit_code ?? end.signal}`;
+    return end.exit_code === 0 && output.includes('confined')
+      ? undefined
+      : output.trim().split('\n').at(-1) || `bwrap exited with ${end.exit_code ?? end.signal}`;
   } catch (error) {
     return (error as Error).message;
   } finally {
@@ -68,9 +70,15 @@ const cureFor = (why: string): string => {
   return 'Run bwrap --ro-bind / / --unshare-pid --proc /proc true to see what this system refuses';
 };
 
-const findBubblewrap = async (folder: string, toolchain: readonly string[]): Promise<{ sandbox: Sandbox } | { reason: string; cure: string }> => {
+const findBubblewrap = async (
+  folder: string,
+  toolchain: readonly string[],
+): Promise<{ sandbox: Sandbox } | { reason: string; cure: string }> => {
   if (process.platform !== 'linux') {
-    return { reason: 'There is no sandbox backend for this system yet; bubblewrap runs on Linux only', cure: 'Run the daemon on Linux (a virtual machine or WSL2 will do), or say unconfined for an instance whose tasks you trust' };
+    return {
+      reason: 'There is no sandbox backend for this system yet; bubblewrap runs on Linux only',
+      cure: 'Run the daemon on Linux (a virtual machine or WSL2 will do), or say unconfined for an instance whose tasks you trust',
+    };
   }
   if (!(await installed())) return { reason: 'bubblewrap (bwrap) is not installed', cure: await installCommand() };
   let why = '';
@@ -87,7 +95,13 @@ const findBubblewrap = async (folder: string, toolchain: readonly string[]): Pro
  * Finds out, by really running it, what can confine work here. @param folder private folder (0700) for a few small files
  * that sandboxes mount; made when missing @param toolchain folders that the owner listed, mounted read-only and put on PATH
  */
-export const detectConfinement = async ({ folder, toolchain }: { readonly folder: string; readonly toolchain: readonly string[] }): Promise<Confining> => {
+export const detectConfinement = async ({
+  folder,
+  toolchain,
+}: {
+  readonly folder: string;
+  readonly toolchain: readonly string[];
+}): Promise<Confining> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await findBubblewrap(folder, toolchain);
   return {

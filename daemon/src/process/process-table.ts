@@ -49,7 +49,12 @@ const bootId = (): Promise<string> => (boot ??= readText('/proc/sys/kernel/rando
 
 /** Where there is no /proc, `ps` tells the start time to the second. */
 const psToken = async (pid: number): Promise<string | undefined> => {
-  const end = await runProgram({ file: 'ps', args: ['-o', 'state=,lstart=', '-p', String(pid)], cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } });
+  const end = await runProgram({
+    file: 'ps',
+    args: ['-o', 'state=,lstart=', '-p', String(pid)],
+    cwd: '/',
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+  });
   const text = end.stdout.toString('latin1').trim();
   return end.code !== 0 || text === '' || ENDED.has(text[0]!) ? undefined : text.replace(/^\S+\s+/, '').replaceAll(/\s+/g, '_');
 };
@@ -67,7 +72,10 @@ const splitToken = (started: string): { token: string; mark: string | undefined 
 };
 
 /** Names a process that we started and marked. */
-export const nameProcess = async (pid: number, mark: string): Promise<ProcessName> => ({ pid, started: `${(await startTokenOf(pid)) ?? 'ended'}/${mark}` });
+export const nameProcess = async (pid: number, mark: string): Promise<ProcessName> => ({
+  pid,
+  started: `${(await startTokenOf(pid)) ?? 'ended'}/${mark}`,
+});
 
 /** Whether exactly that process still runs (a zombie does not). */
 export const isAlive = async ({ pid, started }: ProcessName): Promise<boolean> => (await startTokenOf(pid)) === splitToken(started).token;

@@ -25,7 +25,9 @@ describe('redactor', () => {
   });
 
   it('masks the longer of two values that begin alike', () => {
-    expect(through(['token', 'token-long'], [Buffer.from('tok'), Buffer.from('en-lo'), Buffer.from('ng token-x')]).out.toString()).toBe('[redacted] [redacted]-x');
+    expect(through(['token', 'token-long'], [Buffer.from('tok'), Buffer.from('en-lo'), Buffer.from('ng token-x')]).out.toString()).toBe(
+      '[redacted] [redacted]-x',
+    );
   });
 
   it('does not depend on how bytes are cut into chunks', () => {

@@ -15,7 +15,9 @@ const SHORTEST = 4;
 /** The part of a value's base64 that stays the same whatever stands around it, for each of its three alignments. */
 const base64Forms = (value: Buffer): string[] =>
   [0, 1, 2].flatMap((offset) => {
-    const text = Buffer.concat([Buffer.alloc(offset), value]).toString('base64').replace(/=+$/, '');
+    const text = Buffer.concat([Buffer.alloc(offset), value])
+      .toString('base64')
+      .replace(/=+$/, '');
     const start = Math.ceil((offset * 8) / 6);
     const end = Math.floor(((offset + value.length) * 8) / 6);
     const form = text.slice(start, end);

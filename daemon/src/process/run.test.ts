@@ -3,7 +3,13 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { pipePrograms, runProgram, type ProgramOrder } from './run.ts';
 
-const sh = (script: string, more: Partial<ProgramOrder> = {}): ProgramOrder => ({ file: 'sh', args: ['-c', script], cwd: '/', env: {}, ...more });
+const sh = (script: string, more: Partial<ProgramOrder> = {}): ProgramOrder => ({
+  file: 'sh',
+  args: ['-c', script],
+  cwd: '/',
+  env: {},
+  ...more,
+});
 const took = async <T>(work: Promise<T>): Promise<{ end: T; ms: number }> => {
   const started = performance.now();
   return { end: await work, ms: performance.now() - started };
@@ -43,7 +49,9 @@ describe('runProgram', () => {
     expect(end.stdout.toString()).toBe('early\n');
     expect(ms).toBeLessThan(5000);
     const passed: string[] = [];
-    const other = await runProgram(sh('echo early; exec sleep 20', { timeout_ms: 150, output: (chunk) => void passed.push(chunk.toString()) }));
+    const other = await runProgram(
+      sh('echo early; exec sleep 20', { timeout_ms: 150, output: (chunk) => void passed.push(chunk.toString()) }),
+    );
     expect(other.cut).toBe('time');
     expect(passed.join('')).toBe('early\n');
   });

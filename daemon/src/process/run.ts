@@ -38,7 +38,11 @@ export const searchPath = (): string => pathFolders().join(':') || '/usr/local/b
 
 /** The error for a program that is not there. */
 export const notStarted = (file: string, cause: unknown): FairleadError =>
-  new FairleadError('requirement_missing', { detail: `${file} could not be started`, hint: `Install ${file} and put it on the PATH of the daemon.`, cause });
+  new FairleadError('requirement_missing', {
+    detail: `${file} could not be started`,
+    hint: `Install ${file} and put it on the PATH of the daemon.`,
+    cause,
+  });
 
 const keepHead = (stream: Readable): (() => string) => {
   const chunks: Buffer[] = [];
@@ -82,7 +86,13 @@ const start = (order: ProgramOrder, role: 'alone' | 'source') => {
     if (child.pid === undefined) throw notStarted(order.file, end.cause);
     await reading;
     const stdout = end.stdout ? Buffer.from(end.stdout.buffer, end.stdout.byteOffset, end.stdout.byteLength) : Buffer.alloc(0);
-    return { code: end.exitCode ?? null, signal: end.signal ?? null, stdout, stderr: stderr(), cut: end.timedOut ? 'time' : end.isMaxBuffer ? 'size' : undefined };
+    return {
+      code: end.exitCode ?? null,
+      signal: end.signal ?? null,
+      stdout,
+      stderr: stderr(),
+      cut: end.timedOut ? 'time' : end.isMaxBuffer ? 'size' : undefined,
+    };
   };
   return { child, ended };
 };

@@ -44,7 +44,11 @@ export const unconfined = (folder: string, toolchain: readonly string[]): Sandbo
       return await followChild(launched, order, endingOf(launched.child.pid!, mark), { mark, cleaned });
     } catch (cause) {
       await cleaned();
-      throw new FairleadError('requirement_missing', { detail: `${file} could not be started`, hint: 'Install it and put it on the PATH of the daemon.', cause });
+      throw new FairleadError('requirement_missing', {
+        detail: `${file} could not be started`,
+        hint: 'Install it and put it on the PATH of the daemon.',
+        cause,
+      });
     }
   },
 });

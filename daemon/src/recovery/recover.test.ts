@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { fateOf } from './recover.ts';
 
-const at = (state: 'preparing' | 'running' | 'collecting' | 'validating', stop_why: 'cancel' | 'halt' | null = null) => ({ state, stop_why });
+const at = (state: 'preparing' | 'running' | 'collecting' | 'validating', stop_why: 'cancel' | 'halt' | null = null) => ({
+  state,
+  stop_why,
+});
 
 describe('what an interrupted step becomes', () => {
   it('is decision 0005', () => {

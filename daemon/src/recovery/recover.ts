@@ -39,7 +39,11 @@ const endLeftovers = async (attempt: AttemptRecord | undefined): Promise<'none' 
 type Fate = 'requeued' | 'reentered' | 'cancelled' | 'indeterminate' | 'stuck';
 
 /** What an interrupted step becomes: decision 0005, one row each. A stop that was asked for is done once nothing runs any more. */
-export const fateOf = (step: Pick<StepRecord, 'state' | 'stop_why'>, replayable: boolean, leftovers: 'none' | 'ended' | 'unconfirmed'): Fate => {
+export const fateOf = (
+  step: Pick<StepRecord, 'state' | 'stop_why'>,
+  replayable: boolean,
+  leftovers: 'none' | 'ended' | 'unconfirmed',
+): Fate => {
   if (leftovers === 'unconfirmed') return 'stuck';
   if (step.state === 'collecting' || step.state === 'validating') return 'reentered';
   if (step.stop_why !== null) return 'cancelled';
@@ -52,10 +56,16 @@ const INTERRUPTED = { code: 'daemon_interrupted', message: 'The daemon ended whi
 /** The event of each fate, and its reason. */
 const ENDS: Readonly<Record<Exclude<Fate, 'reentered'>, { readonly event: StepEvent; readonly reason: Reason | null }>> = {
   requeued: { event: 'requeued', reason: null },
-  cancelled: { event: 'cancelled', reason: { code: 'cancelled', message: 'Stopped on request; the daemon ended meanwhile, and nothing of the step runs any more' } },
+  cancelled: {
+    event: 'cancelled',
+    reason: { code: 'cancelled', message: 'Stopped on request; the daemon ended meanwhile, and nothing of the step runs any more' },
+  },
   indeterminate: {
     event: 'outcome_unknown',
-    reason: { code: 'outcome_unknown', message: 'The daemon ended while the executor worked; what it did outside its workspace cannot be known' },
+    reason: {
+      code: 'outcome_unknown',
+      message: 'The daemon ended while the executor worked; what it did outside its workspace cannot be known',
+    },
   },
   stuck: { event: 'stuck', reason: { code: 'stop_unconfirmed', message: 'Something that the step started may still run' } },
 };

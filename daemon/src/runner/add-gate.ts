@@ -9,7 +9,13 @@ import type { Tx } from '../ledger/ledger.ts';
 const DAY_MS = 86_400_000;
 
 /** Opens a gate within a transaction. It expires after `LIMITS.gate_life`. */
-export const addGate = (tx: Tx, change: ChangeRecord, binding: GateBinding, reasons: readonly GateReason[], replaces?: string): GateRecord =>
+export const addGate = (
+  tx: Tx,
+  change: ChangeRecord,
+  binding: GateBinding,
+  reasons: readonly GateReason[],
+  replaces?: string,
+): GateRecord =>
   tx.add.gate(
     {
       id: newResourceId('gate', change.instance_id),

@@ -5,9 +5,10 @@ import type { Reads } from '../ledger/ledger.ts';
 import type { Ground } from './grounds.ts';
 
 /** The refs of the user's repository that work on a run may need: its target, the policy ref, and the branches that the owner listed. */
-export const refsFor = (instance: Pick<InstanceRecord, 'target' | 'policy_ref' | 'listed_branches'>, run: Pick<RunRecord, 'target'>): string[] => [
-  ...new Set([run.target, instance.target, instance.policy_ref, ...instance.listed_branches]),
-];
+export const refsFor = (
+  instance: Pick<InstanceRecord, 'target' | 'policy_ref' | 'listed_branches'>,
+  run: Pick<RunRecord, 'target'>,
+): string[] => [...new Set([run.target, instance.target, instance.policy_ref, ...instance.listed_branches])];
 
 const snapshotOf = (read: Reads, step: StepRecord): string => {
   const other = read.step(step.base);
@@ -33,7 +34,8 @@ export const resolveBase = async (
   const { step, run, instance } = rows;
   if (step.base === 'target') {
     const tip = tips.get(run.target);
-    if (tip === undefined) throw new FairleadError('base_unknown', { field: 'task.base', detail: `The branch ${run.target} does not exist any more` });
+    if (tip === undefined)
+      throw new FairleadError('base_unknown', { field: 'task.base', detail: `The branch ${run.target} does not exist any more` });
     return tip;
   }
   if (step.base.startsWith('step_')) return snapshotOf(read, step);

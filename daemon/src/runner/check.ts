@@ -14,11 +14,19 @@ export const changeOf = ({ deps, step, attempt }: PreparedScope): ChangeRecord |
   deps.ledger.read.changes(step.id).find((change) => change.attempt_id === attempt.id);
 
 /** The change with everything that checks judge by put back as it is in the base. */
-const withJudgesRestored = async (scope: PreparedScope, change: ChangeRecord, paths: readonly string[]): Promise<{ tree: string; commit: string }> => {
+const withJudgesRestored = async (
+  scope: PreparedScope,
+  change: ChangeRecord,
+  paths: readonly string[],
+): Promise<{ tree: string; commit: string }> => {
   const { ground, attempt, step, base } = scope;
   const judges = new Set(paths);
   const { entries } = await readDifference(ground.store, base, change.tree);
-  const tree = await restorePaths(ground.store, change.tree, entries.filter(({ path }) => judges.has(path)));
+  const tree = await restorePaths(
+    ground.store,
+    change.tree,
+    entries.filter(({ path }) => judges.has(path)),
+  );
   const commit = await makeCommit(ground.store, {
     tree,
     parents: [base],
@@ -34,9 +42,17 @@ const rounds = async (scope: PreparedScope): Promise<Round> => {
   const { deps, attempt, instance, ground, effective, signal, base } = scope;
   const change = changeOf(scope);
   const about = { deps, attempt, instance, ground, effective, signal };
-  const first = await runChecks({ ...about, phase: 'change', commit: change?.snapshot_commit ?? base, tree: change?.tree ?? attempt.tree ?? base });
+  const first = await runChecks({
+    ...about,
+    phase: 'change',
+    commit: change?.snapshot_commit ?? base,
+    tree: change?.tree ?? attempt.tree ?? base,
+  });
   if (!change || first.interrupted) return first;
-  const judges = judgesChanged(change.files.map(({ path }) => path), effective);
+  const judges = judgesChanged(
+    change.files.map(({ path }) => path),
+    effective,
+  );
   if (judges.paths.length === 0) return first;
   const restored = await withJudgesRestored(scope, change, judges.paths);
   const second = await runChecks({ ...about, phase: 'judges_restored', ...restored, names: new Set(judges.validations) });

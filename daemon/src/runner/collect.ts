@@ -20,7 +20,14 @@ interface Work {
   readonly findings: readonly SnapshotFinding[];
 }
 
-const changedFile = ({ path, status, added, removed, old_mode, new_mode }: DiffEntry): ChangedFile => ({ path, status, added, removed, old_mode, new_mode });
+const changedFile = ({ path, status, added, removed, old_mode, new_mode }: DiffEntry): ChangedFile => ({
+  path,
+  status,
+  added,
+  removed,
+  old_mode,
+  new_mode,
+});
 
 const failed = (rule: string, path: string, message: string): FenceFinding => ({ rule, severity: 'failed', path, message });
 
@@ -75,7 +82,11 @@ const observe = async (scope: PreparedScope, tree: string) => {
   try {
     const difference = await readDifference(scope.ground.store, scope.base, tree, (chunk) => file.write(masking.push(chunk)));
     await file.write(masking.end());
-    const [patch, names, numstat] = await Promise.all([file.finish(), artifacts.store(difference.names), artifacts.store(difference.numstat)]);
+    const [patch, names, numstat] = await Promise.all([
+      file.finish(),
+      artifacts.store(difference.names),
+      artifacts.store(difference.numstat),
+    ]);
     const { attempt } = scope;
     const rows = {
       patch: artifactRow(attempt, patch, { kind: 'patch', name: 'change.patch', media_type: 'text/x-diff', redactions: masking.count }),
@@ -92,7 +103,9 @@ const observe = async (scope: PreparedScope, tree: string) => {
 const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
   const output = await scope.sink.finish();
   if (!output) return [];
-  return [artifactRow(scope.attempt, output, { kind: 'output', name: 'output.log', media_type: 'text/plain', redactions: output.redactions })];
+  return [
+    artifactRow(scope.attempt, output, { kind: 'output', name: 'output.log', media_type: 'text/plain', redactions: output.redactions }),
+  ];
 };
 
 /**

@@ -14,9 +14,15 @@ const outcomeOf = ({ state }: AttemptRecord): Outcome => {
 };
 
 /** A stop that was asked for counts as long as the step has not ended, whichever stage it meets. */
-const stopOf = ({ step, signal }: PreparedScope): VerdictFacts['stop'] => step.stop_why ?? (signal.aborted && signal.reason === 'timeout' ? 'timeout' : null);
+const stopOf = ({ step, signal }: PreparedScope): VerdictFacts['stop'] =>
+  step.stop_why ?? (signal.aborted && signal.reason === 'timeout' ? 'timeout' : null);
 
-const factsOf = (scope: PreparedScope, change: ChangeRecord | undefined, validations: readonly ValidationRecord[], round: Round): VerdictFacts => {
+const factsOf = (
+  scope: PreparedScope,
+  change: ChangeRecord | undefined,
+  validations: readonly ValidationRecord[],
+  round: Round,
+): VerdictFacts => {
   const { step, attempt, effective } = scope;
   const findings = change?.findings ?? [];
   const changed = change !== undefined;

@@ -53,10 +53,16 @@ export const execute = async (scope: PreparedScope, workspace: Workspace | undef
   let result = await perform(scope, workspace);
   if (signal.aborted && signal.reason === 'shutdown' && result.outcome === 'cancelled') {
     if (executor.replayable) return LEFT;
-    result = { ...result, outcome: 'crashed', reason: { code: 'daemon_stopped', message: 'The daemon was shut down while the executor worked' } };
+    result = {
+      ...result,
+      outcome: 'crashed',
+      reason: { code: 'daemon_stopped', message: 'The daemon was shut down while the executor worked' },
+    };
   }
   const unconfirmed = result.stopped === 'unconfirmed';
-  const reason = unconfirmed ? { code: 'stop_unconfirmed', message: 'Something that the executor started may still run' } : (result.reason ?? null);
+  const reason = unconfirmed
+    ? { code: 'stop_unconfirmed', message: 'Something that the executor started may still run' }
+    : (result.reason ?? null);
   await deps.ledger.record((tx) => {
     tx.move.attempt(
       attempt.id,

@@ -57,5 +57,7 @@ export const createGrounds = (folder: string): Grounds => {
 };
 
 /** What confines the work of an instance: the machine's sandbox, else nothing where the owner said so, else there is none. */
-export const sandboxFor = (confining: Pick<Confining, 'sandbox' | 'unconfined'>, instance: Pick<InstanceRecord, 'unconfined'>): Sandbox | undefined =>
-  confining.sandbox ?? (instance.unconfined ? confining.unconfined : undefined);
+export const sandboxFor = (
+  confining: Pick<Confining, 'sandbox' | 'unconfined'>,
+  instance: Pick<InstanceRecord, 'unconfined'>,
+): Sandbox | undefined => confining.sandbox ?? (instance.unconfined ? confining.unconfined : undefined);

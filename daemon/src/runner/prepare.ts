@@ -57,7 +57,8 @@ export const executorOf = (deps: RunnerDeps, id: string): Executor => {
 const confinementOf = (deps: RunnerDeps, instance: InstanceRecord, executor: Executor, effective: EffectivePolicy): Confinement => {
   if (!executor.runs_code && effective.validations.length === 0) return 'not_needed';
   const sandbox = sandboxFor(deps.confining, instance);
-  if (!sandbox) throw new FairleadError('sandbox_unavailable', { detail: 'This machine has no sandbox, and nothing may run without one here' });
+  if (!sandbox)
+    throw new FairleadError('sandbox_unavailable', { detail: 'This machine has no sandbox, and nothing may run without one here' });
   return sandbox.kind;
 };
 
@@ -65,7 +66,12 @@ const makeWorkspace = async (scope: Scope, base: string, effective: EffectivePol
   const { deps, attempt, executor, ground, instance, sink, signal } = scope;
   if (executor.needs === 'store') return undefined;
   const sandbox = executor.runs_code ? sandboxFor(deps.confining, instance) : undefined;
-  const workspace = await deps.workspaces.create({ name: attempt.id, store: ground.store, commit: base, ...(sandbox && { private_git: sandbox.kind }) });
+  const workspace = await deps.workspaces.create({
+    name: attempt.id,
+    store: ground.store,
+    commit: base,
+    ...(sandbox && { private_git: sandbox.kind }),
+  });
   if (sandbox) {
     await deps.workspaces.provision(workspace, {
       policy: effective.provision,
@@ -99,10 +105,15 @@ export const prepare = async (scope: Scope): Promise<Prepared> => {
   await deps.ledger.record((tx) => {
     tx.add.policy(effective);
     tx.set.attempt(attempt.id, { base_commit: base, policy_digest: effective.digest, policy_commit: effective.commit, confinement });
-    tx.move.step(step.id, 'started', { base_commit: base, executor_used: executor.id, confinement }, {
-      ...BY_DAEMON,
-      data: { base_commit: base, policy_digest: effective.digest, policy_source: effective.source, confinement },
-    });
+    tx.move.step(
+      step.id,
+      'started',
+      { base_commit: base, executor_used: executor.id, confinement },
+      {
+        ...BY_DAEMON,
+        data: { base_commit: base, policy_digest: effective.digest, policy_source: effective.source, confinement },
+      },
+    );
   });
   return { scope: preparedScope({ ...scope, ...rowsNow(deps, step.id) }), workspace };
 };

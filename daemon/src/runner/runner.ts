@@ -28,18 +28,28 @@ const endPreparation = async ({ deps, step, attempt, signal }: Scope, error: unk
   if (stopped === 'shutdown') return;
   const known = error instanceof FairleadError;
   if (stopped === undefined && !known) deps.log.error({ err: error, step: step.id }, 'preparation failed');
-  const reason = stopped ? null : { code: known ? error.code : 'internal', message: error instanceof Error ? error.message : String(error) };
+  const reason = stopped
+    ? null
+    : { code: known ? error.code : 'internal', message: error instanceof Error ? error.message : String(error) };
   await deps.ledger.record((tx) => {
     if (stopped) tx.move.attempt(attempt.id, stopped === 'timeout' ? 'timed_out' : 'cancelled', {}, BY_DAEMON);
     else tx.move.attempt(attempt.id, 'lost', { reason }, BY_DAEMON);
-    tx.move.step(step.id, stopped === undefined ? 'preparation_failed' : stopped === 'timeout' ? 'timed_out' : 'cancelled', { reason }, BY_DAEMON);
+    tx.move.step(
+      step.id,
+      stopped === undefined ? 'preparation_failed' : stopped === 'timeout' ? 'timed_out' : 'cancelled',
+      { reason },
+      BY_DAEMON,
+    );
   });
 };
 
 /** A fault of the daemon itself in mid-flight: what happened is known as far as it is recorded, but it cannot go on. */
 const stuck = async (deps: RunnerDeps, stepId: string, error: unknown): Promise<void> => {
   deps.log.error({ err: error, step: stepId }, 'a step cannot go on');
-  const reason = { code: error instanceof FairleadError ? error.code : 'internal', message: error instanceof Error ? error.message : String(error) };
+  const reason = {
+    code: error instanceof FairleadError ? error.code : 'internal',
+    message: error instanceof Error ? error.message : String(error),
+  };
   await deps.ledger.record((tx) => {
     const step = tx.read.step(stepId);
     const attempt = step?.attempt_id ? tx.read.attempt(step.attempt_id) : undefined;
@@ -78,7 +88,12 @@ const refreshed = (deps: RunnerDeps, scope: Scope): Pick<Scope, 'step' | 'attemp
 };
 
 /** Makes a stop signal with the step's time limit in it. */
-const withLimit = async <T>(deps: RunnerDeps, timeoutMs: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+const withLimit = async <T>(
+  deps: RunnerDeps,
+  timeoutMs: number,
+  outer: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
   const stop = new AbortController();
   const cancel = deps.clock.after(timeoutMs, () => stop.abort('timeout' satisfies StopReason));
   try {
@@ -129,7 +144,9 @@ export const createRunner = (deps: RunnerDeps): Runner => {
       if (!step) return;
       await withLimit(deps, step.timeout_ms, signal, (limited) => work(stepId, limited));
     } catch (error) {
-      await stuck(deps, stepId, error).catch((cause: unknown) => deps.log.error({ err: cause, step: stepId }, 'the ledger cannot be written'));
+      await stuck(deps, stepId, error).catch((cause: unknown) =>
+        deps.log.error({ err: cause, step: stepId }, 'the ledger cannot be written'),
+      );
     } finally {
       sinks.delete(stepId);
     }

@@ -53,7 +53,10 @@ export interface PreparedScope extends Scope {
 }
 
 /** Reads a step's records anew. The rows of one attempt belong together, so a missing one is a fault of ours. */
-export const rowsOf = (ledger: Ledger, stepId: string): Pick<Scope, 'step' | 'instance' | 'run'> & { readonly attempt: AttemptRecord | undefined } => {
+export const rowsOf = (
+  ledger: Ledger,
+  stepId: string,
+): Pick<Scope, 'step' | 'instance' | 'run'> & { readonly attempt: AttemptRecord | undefined } => {
   const step = ledger.read.step(stepId);
   const run = step && ledger.read.run(step.run_id);
   const instance = step && ledger.read.instance(step.instance_id);

@@ -35,7 +35,12 @@ const recordCheck = async (order: CheckOrder, facts: ValidationFacts, sink: Outp
   const { attempt, deps, phase, tree } = order;
   const artifact =
     output &&
-    artifactRow(attempt, output, { kind: 'validation_output', name: `${phase}-${facts.name}.log`, media_type: 'text/plain', redactions: output.redactions });
+    artifactRow(attempt, output, {
+      kind: 'validation_output',
+      name: `${phase}-${facts.name}.log`,
+      media_type: 'text/plain',
+      redactions: output.redactions,
+    });
   const record: ValidationRecord = {
     id: newResourceId('val', attempt.instance_id),
     step_id: attempt.step_id,
@@ -128,6 +133,11 @@ export const runChecks = async (order: CheckOrder): Promise<Round> => {
 const keepProvisioning = async ({ deps, attempt, phase }: CheckOrder, sink: OutputSink): Promise<void> => {
   const output = await sink.finish();
   if (!output) return;
-  const row = artifactRow(attempt, output, { kind: 'validation_output', name: `${phase}-provisioning.log`, media_type: 'text/plain', redactions: output.redactions });
+  const row = artifactRow(attempt, output, {
+    kind: 'validation_output',
+    name: `${phase}-provisioning.log`,
+    media_type: 'text/plain',
+    redactions: output.redactions,
+  });
   await deps.ledger.record((tx) => void tx.add.artifact(row, BY_DAEMON));
 };

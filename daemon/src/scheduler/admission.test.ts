@@ -23,6 +23,11 @@ describe('admission', () => {
   });
 
   it('numbers places from 1', () => {
-    expect([...positionsOf(queue)]).toEqual([['a', 1], ['b', 2], ['c', 3], ['d', 4]]);
+    expect([...positionsOf(queue)]).toEqual([
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+      ['d', 4],
+    ]);
   });
 });

@@ -59,7 +59,8 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
     planned = false;
     if (!taking) return;
     const queue = ledger.read.queued().filter((id) => !active.has(id));
-    for (const id of admitted(queue.map(waiting), { parallelism, active: active.size, halted: ledger.read.halted() })) begin(id, runner.run);
+    for (const id of admitted(queue.map(waiting), { parallelism, active: active.size, halted: ledger.read.halted() }))
+      begin(id, runner.run);
   };
 
   const timers = createTimers(options);

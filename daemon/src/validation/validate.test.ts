@@ -21,7 +21,13 @@ afterEach(() => repo?.remove());
 afterAll(() => rmSync(own, { recursive: true, force: true }));
 
 const NO_PROVISION = { copy: [], network: [] };
-const sh = (name: string, script: string, more: Partial<Check> = {}): Check => ({ name, argv: ['/bin/sh', '-c', script], timeout_ms: 20_000, required: true, ...more });
+const sh = (name: string, script: string, more: Partial<Check> = {}): Check => ({
+  name,
+  argv: ['/bin/sh', '-c', script],
+  timeout_ms: 20_000,
+  required: true,
+  ...more,
+});
 
 const started = async () => {
   repo = scratch();
@@ -31,9 +37,25 @@ const started = async () => {
   const { store, facts } = await storeOf(repo);
   const workspaces = createWorkspaces(join(repo.folder, 'work'));
   const output: Record<string, string> = {};
-  const order = (sandbox: Sandbox, checks: Check[], policy: ValidationOrder['provision']['policy'] = NO_PROVISION, more: Partial<ValidationOrder> = {}): ValidationOrder => ({
-    store, commit: base, checks, workspaces, name: 'att_1.check', sandbox, env: { FAIRLEAD_STEP: 'step_1' },
-    provision: { policy, repository: facts, timeout_ms: 20_000, output: (chunk) => (output['hook'] = (output['hook'] ?? '') + chunk.toString()) },
+  const order = (
+    sandbox: Sandbox,
+    checks: Check[],
+    policy: ValidationOrder['provision']['policy'] = NO_PROVISION,
+    more: Partial<ValidationOrder> = {},
+  ): ValidationOrder => ({
+    store,
+    commit: base,
+    checks,
+    workspaces,
+    name: 'att_1.check',
+    sandbox,
+    env: { FAIRLEAD_STEP: 'step_1' },
+    provision: {
+      policy,
+      repository: facts,
+      timeout_ms: 20_000,
+      output: (chunk) => (output['hook'] = (output['hook'] ?? '') + chunk.toString()),
+    },
     output: (check) => (chunk) => (output[check.name] = (output[check.name] ?? '') + chunk.toString()),
     ...more,
   });
@@ -46,10 +68,19 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('validat
     const collected: string[] = [];
     const done: string[] = [];
     const facts = await runValidations(
-      order(sandbox, [sh('good', 'ls -A; cat a.txt; echo $FAIRLEAD_STEP; echo r > $FAIRLEAD_OUT/report'), sh('bad', 'exit 7', { required: false }), sh('slow', 'sleep 60', { timeout_ms: 300 })], NO_PROVISION, {
-        collect: async (out) => void collected.push(...readdirSync(out)),
-        done: (found) => void done.push(found.name),
-      }),
+      order(
+        sandbox,
+        [
+          sh('good', 'ls -A; cat a.txt; echo $FAIRLEAD_STEP; echo r > $FAIRLEAD_OUT/report'),
+          sh('bad', 'exit 7', { required: false }),
+          sh('slow', 'sleep 60', { timeout_ms: 300 }),
+        ],
+        NO_PROVISION,
+        {
+          collect: async (out) => void collected.push(...readdirSync(out)),
+          done: (found) => void done.push(found.name),
+        },
+      ),
     );
     expect(facts).toMatchObject([
       { name: 'good', passed: true, exit_code: 0, timed_out: false, confinement: kind, required: true, stopped: 'by_itself' },
@@ -65,8 +96,16 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('validat
   it('stop when the step does', async () => {
     const { order } = await started();
     const control = new AbortController();
-    const running = runValidations(order(sandbox, [sh('first', 'sleep 60'), sh('second', 'true')], NO_PROVISION, { signal: control.signal, started: () => control.abort('cancel') }));
-    expect(await running).toMatchObject([{ interrupted: true, passed: false, stopped: 'confirmed' }, { interrupted: true, passed: false, duration_ms: 0 }]);
+    const running = runValidations(
+      order(sandbox, [sh('first', 'sleep 60'), sh('second', 'true')], NO_PROVISION, {
+        signal: control.signal,
+        started: () => control.abort('cancel'),
+      }),
+    );
+    expect(await running).toMatchObject([
+      { interrupted: true, passed: false, stopped: 'confirmed' },
+      { interrupted: true, passed: false, duration_ms: 0 },
+    ]);
   });
 
   it('are provisioned by real copies and a hook, whose traces are no part of the work', async () => {
@@ -76,7 +115,13 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('validat
     chmodSync(join(repo.path, 'tools/bin/run'), 0o755);
     symlinkSync('run', join(repo.path, 'tools/bin/alias'));
     const policy = { copy: ['local.cfg', 'tools'], post_create: ['/bin/sh', '-c', 'echo made > made.txt; echo hook ran'], network: [] };
-    const found = await runValidations(order(sandbox, [sh('uses', 'cat local.cfg made.txt; tools/bin/alias; echo doctored > tools/bin/run; echo doctored > local.cfg')], policy));
+    const found = await runValidations(
+      order(
+        sandbox,
+        [sh('uses', 'cat local.cfg made.txt; tools/bin/alias; echo doctored > tools/bin/run; echo doctored > local.cfg')],
+        policy,
+      ),
+    );
     expect(found).toMatchObject([{ passed: true }]);
     expect(output['uses']).toBe('copied\nmade\ntool\n');
     expect(readFileSync(join(repo.path, 'tools/bin/run'), 'utf8')).toContain('echo tool');
@@ -90,7 +135,9 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('validat
     chmodSync(join(workspace.folder, 'tools'), 0o500);
     expect(await workspaces.sweep(new Set(['other']))).toEqual(['att_2']);
     expect(await workspaces.find('att_2')).toBeUndefined();
-    const failing = runValidations(order(sandbox, [sh('never', 'true')], { copy: [], post_create: ['/bin/sh', '-c', 'echo why; exit 1'], network: [] }));
+    const failing = runValidations(
+      order(sandbox, [sh('never', 'true')], { copy: [], post_create: ['/bin/sh', '-c', 'echo why; exit 1'], network: [] }),
+    );
     await expect(failing).rejects.toMatchObject({ code: 'requirement_missing' });
     expect(output['hook']).toContain('why');
   });
@@ -130,7 +177,13 @@ describe('provisioning refuses', () => {
     mkdirSync(join(repo.folder, 'work', 'att_1', 'outside'), { recursive: true });
     const workspaces = createWorkspaces(join(repo.folder, 'work'));
     const workspace = await workspaces.create({ name: 'att_1', store, commit: base });
-    const provisioning = { policy: { copy: ['conf/.env'], network: [] }, repository: facts, sandbox: confining.unconfined, timeout_ms: 1000, output: () => undefined };
+    const provisioning = {
+      policy: { copy: ['conf/.env'], network: [] },
+      repository: facts,
+      sandbox: confining.unconfined,
+      timeout_ms: 1000,
+      output: () => undefined,
+    };
     await expect(workspaces.provision(workspace, provisioning)).rejects.toThrow('through a link');
   });
 });
@@ -151,7 +204,12 @@ describe.runIf(confining.sandbox)('confined work', () => {
         expect(text).toContain('done');
         expect(text).not.toMatch(/LEAK|PRIVATE KEY/);
       }
-      const sleeping = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && existsSync(`/proc/${pid}/cmdline`) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('sleep\u00007781'));
+      const sleeping = readdirSync('/proc').filter(
+        (pid) =>
+          /^\d+$/.test(pid) &&
+          existsSync(`/proc/${pid}/cmdline`) &&
+          readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('sleep\u00007781'),
+      );
       expect(sleeping).toEqual([]);
     } finally {
       rmSync(secret);
@@ -167,15 +225,33 @@ describe.runIf(confining.sandbox)('confined work', () => {
       const workspace = await workspaces.create({ name: 'att_9', store, commit: base, private_git: sandbox.kind });
       const run = async (script: string): Promise<string> => {
         let text = '';
-        const child = await sandbox.start({ argv: ['/bin/sh', '-c', script], workspace: workspace.folder, out: workspace.out, readable: workspace.readable, env: {}, timeout_ms: 20_000, output: (chunk) => (text += chunk.toString()) });
+        const child = await sandbox.start({
+          argv: ['/bin/sh', '-c', script],
+          workspace: workspace.folder,
+          out: workspace.out,
+          readable: workspace.readable,
+          env: {},
+          timeout_ms: 20_000,
+          output: (chunk) => (text += chunk.toString()),
+        });
         await child.ended;
         return text;
       };
       const commit = 'git -c user.name="Linus" -c user.email=linus@example.org commit -q';
       expect(await run('git status --porcelain && git log --format=%s')).toBe('first\n');
-      expect(await bundleAgentCommits({ sandbox, workspace: workspace.folder, out: workspace.out, readable: workspace.readable, base })).toBeNull();
-      await run(`echo agent > agent.txt; git add -A; ${commit} -m forged; echo more >> agent.txt; ${commit} -am second; echo x > /store/objects/x`);
-      const bundle = await bundleAgentCommits({ sandbox, workspace: workspace.folder, out: workspace.out, readable: workspace.readable, base });
+      expect(
+        await bundleAgentCommits({ sandbox, workspace: workspace.folder, out: workspace.out, readable: workspace.readable, base }),
+      ).toBeNull();
+      await run(
+        `echo agent > agent.txt; git add -A; ${commit} -m forged; echo more >> agent.txt; ${commit} -am second; echo x > /store/objects/x`,
+      );
+      const bundle = await bundleAgentCommits({
+        sandbox,
+        workspace: workspace.folder,
+        out: workspace.out,
+        readable: workspace.readable,
+        base,
+      });
       expect(bundle?.size).toBeGreaterThan(100);
       expect(repo.git('bundle', 'verify', bundle!.file)).toContain(`requires this ref:\n${base}`);
       const { tree } = await takeSnapshot(store, workspace.folder, workspace.index);
@@ -186,7 +262,9 @@ describe.runIf(confining.sandbox)('confined work', () => {
       const git = join(workspace.folder, '.git');
       writeFileSync(join(git, 'objects', 'info', 'alternates'), `/store/objects\n${foreign.path}/.git/objects\n`);
       writeFileSync(join(git, 'refs', 'heads', 'work'), `${stolen}\n`);
-      expect(await bundleAgentCommits({ sandbox, workspace: workspace.folder, out: workspace.out, readable: workspace.readable, base })).toBeNull();
+      expect(
+        await bundleAgentCommits({ sandbox, workspace: workspace.folder, out: workspace.out, readable: workspace.readable, base }),
+      ).toBeNull();
     } finally {
       foreign.remove();
     }

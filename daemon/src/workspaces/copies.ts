@@ -8,7 +8,11 @@ const refuse = (path: string, rule: string): FairleadError =>
 
 const segmentsOf = (path: string): string[] => {
   const parts = path.replace(/\/+$/, '').split('/');
-  if (path.startsWith('/') || path.includes('\0') || parts.some((part) => part === '' || part === '.' || part === '..' || meansDotGit(part))) {
+  if (
+    path.startsWith('/') ||
+    path.includes('\0') ||
+    parts.some((part) => part === '' || part === '.' || part === '..' || meansDotGit(part))
+  ) {
     throw refuse(path, 'must be a relative path inside the repository and not in .git');
   }
   return parts;
@@ -32,7 +36,8 @@ const parentOf = async (root: string, path: string, parts: readonly string[], ma
     folder = join(folder, part);
     const kind = await kindOf(folder);
     if (kind === 'none' && make) await mkdir(folder);
-    else if (kind !== 'folder') throw refuse(path, kind === 'none' ? 'does not exist in the work tree of the repository' : 'must not lead through a link');
+    else if (kind !== 'folder')
+      throw refuse(path, kind === 'none' ? 'does not exist in the work tree of the repository' : 'must not lead through a link');
   }
   return folder;
 };

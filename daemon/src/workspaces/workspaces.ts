@@ -85,7 +85,11 @@ const create = async (place: Workspace, { store, commit, private_git }: Workspac
   return { ...place, readable: confined ? [{ from: host, to: STORE_OBJECTS }] : [] };
 };
 
-const runHook = async (workspace: Workspace, argv: readonly string[], { sandbox, timeout_ms, output, signal }: Provisioning): Promise<void> => {
+const runHook = async (
+  workspace: Workspace,
+  argv: readonly string[],
+  { sandbox, timeout_ms, output, signal }: Provisioning,
+): Promise<void> => {
   signal?.throwIfAborted();
   const hook = await sandbox.start({ argv, workspace: workspace.folder, readable: [], env: {}, timeout_ms, output });
   const stop = (): void => void hook.stop();
@@ -97,7 +101,10 @@ const runHook = async (workspace: Workspace, argv: readonly string[], { sandbox,
   signal?.throwIfAborted();
   if (end.exit_code !== 0) {
     const how = end.timed_out ? 'ran into its time limit' : `ended with ${end.exit_code ?? end.signal}`;
-    throw new FairleadError('requirement_missing', { detail: `The post-create hook ${how}`, hint: 'Its output is in the log of the step; correct provision.post_create or what it needs.' });
+    throw new FairleadError('requirement_missing', {
+      detail: `The post-create hook ${how}`,
+      hint: 'Its output is in the log of the step; correct provision.post_create or what it needs.',
+    });
   }
 };
 
@@ -112,7 +119,11 @@ const provision = async (workspace: Workspace, store: Store | undefined, provisi
     });
   }
   if (policy.copy.length > 0 && repository.work_tree === null) {
-    throw new FairleadError('project_policy_invalid', { field: 'provision.copy', rule: 'needs a repository with a work tree', detail: 'provision.copy: the repository is bare and has no untracked files' });
+    throw new FairleadError('project_policy_invalid', {
+      field: 'provision.copy',
+      rule: 'needs a repository with a work tree',
+      detail: 'provision.copy: the repository is bare and has no untracked files',
+    });
   }
   for (const path of policy.copy) await copyDeclared(repository.work_tree!, workspace.folder, path);
   if (policy.post_create) await runHook(workspace, policy.post_create, provisioning);

@@ -39,7 +39,11 @@ export interface Client {
   /** Asks for an operation by name. @throws FairleadError with the code that the server gave */
   call<N extends OperationName>(name: N, input: CallOf<N>, options?: CallOptions): Promise<OutputOf<N>>;
   /** The bytes of a `stream: 'bytes'` operation, or the text of an event stream. */
-  stream<N extends OperationName>(name: N, input: CallOf<N>, options?: CallOptions & { accept?: string }): Promise<AsyncIterable<Uint8Array>>;
+  stream<N extends OperationName>(
+    name: N,
+    input: CallOf<N>,
+    options?: CallOptions & { accept?: string },
+  ): Promise<AsyncIterable<Uint8Array>>;
 }
 
 const problemOf = (status: number, text: string): FairleadError => {

@@ -23,7 +23,13 @@ describe('the error table', () => {
   it.each(ERROR_CODES)('%s survives the way as a problem document', (code) => {
     const error = new FairleadError(code, { detail: 'd', field: 'task.goal', rule: 'r', hint: 'h', more: { available: ['x'] } });
     const problem = Problem.parse(JSON.parse(JSON.stringify(error.toProblem('req_1'))));
-    expect(problem).toMatchObject({ type: `urn:fairlead:error:${code}`, status: ERRORS[code].status, code, request_id: 'req_1', available: ['x'] });
+    expect(problem).toMatchObject({
+      type: `urn:fairlead:error:${code}`,
+      status: ERRORS[code].status,
+      code,
+      request_id: 'req_1',
+      available: ['x'],
+    });
     const back = FairleadError.fromProblem(problem);
     expect([back.code, back.context]).toEqual([code, error.context]);
     expect(back.toProblem('req_1')).toEqual(problem);

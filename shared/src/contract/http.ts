@@ -67,7 +67,8 @@ export const fromHttp = (
 ): Record<string, unknown> => {
   const input: Record<string, unknown> = {};
   const put = (name: string, value: unknown) => {
-    if (Object.hasOwn(input, name)) throw new FairleadError('invalid_input', { field: name, rule: 'may be given once', detail: `${name} is given more than once` });
+    if (Object.hasOwn(input, name))
+      throw new FairleadError('invalid_input', { field: name, rule: 'may be given once', detail: `${name} is given more than once` });
     input[name] = value;
   };
   for (const [name, value] of Object.entries(parts.params)) put(name, value);

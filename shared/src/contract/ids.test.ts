@@ -1,6 +1,18 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConnectorId, InstanceId, RELAY_KINDS, RESOURCE_KINDS, RunId, StepId, newRelayId, newResourceId, ownerPrefix, parseResourceId, prefixOf } from './ids.ts';
+import {
+  ConnectorId,
+  InstanceId,
+  RELAY_KINDS,
+  RESOURCE_KINDS,
+  RunId,
+  StepId,
+  newRelayId,
+  newResourceId,
+  ownerPrefix,
+  parseResourceId,
+  prefixOf,
+} from './ids.ts';
 import { Pattern, TaskSpec, durationMs } from './task.ts';
 
 const instances = fc.stringMatching(/^ins_[a-z2-7]{26}$/);
@@ -36,19 +48,33 @@ describe('ids', () => {
 
   it('anything else is no id: other cases, other alphabets, paths, line ends, other UUID versions', () => {
     const id = newResourceId('step', `ins_${'a'.repeat(26)}`);
-    for (const bad of ['', id.toUpperCase(), `${id}\n`, ` ${id}`, `${id}/..`, id.replace('_', '/'), id.replace(/-7/, '-4'), `../${id}`, id.replace('step', 'steps'), id.slice(0, -1)]) {
+    for (const bad of [
+      '',
+      id.toUpperCase(),
+      `${id}\n`,
+      ` ${id}`,
+      `${id}/..`,
+      id.replace('_', '/'),
+      id.replace(/-7/, '-4'),
+      `../${id}`,
+      id.replace('step', 'steps'),
+      id.slice(0, -1),
+    ]) {
       expect(parseResourceId(bad), bad).toBeUndefined();
       expect(StepId.safeParse(bad).success, bad).toBe(false);
       expect(ownerPrefix(bad), bad).toBeUndefined();
     }
-    for (const bad of ['ins_', `ins_${'a'.repeat(25)}`, `ins_${'1'.repeat(26)}`, `ins_${'A'.repeat(26)}`, `ins_${'a'.repeat(26)}\n`]) expect(InstanceId.safeParse(bad).success, bad).toBe(false);
+    for (const bad of ['ins_', `ins_${'a'.repeat(25)}`, `ins_${'1'.repeat(26)}`, `ins_${'A'.repeat(26)}`, `ins_${'a'.repeat(26)}\n`])
+      expect(InstanceId.safeParse(bad).success, bad).toBe(false);
   });
 });
 
 describe('task fields', () => {
   it('patterns are relative and plain', () => {
-    for (const good of ['src/**', '*.ts', 'a?c/*', '.fairlead/**', 'größe/x y', '**', 'a..b', '...']) expect(Pattern.safeParse(good).success, good).toBe(true);
-    for (const bad of ['', '/etc', '!x', 'a\\b', 'a//b', '../x', 'a/../b', './a', 'a/.', '[a]', '{a,b}', 'a\nb', 'x'.repeat(513)]) expect(Pattern.safeParse(bad).success, bad).toBe(false);
+    for (const good of ['src/**', '*.ts', 'a?c/*', '.fairlead/**', 'größe/x y', '**', 'a..b', '...'])
+      expect(Pattern.safeParse(good).success, good).toBe(true);
+    for (const bad of ['', '/etc', '!x', 'a\\b', 'a//b', '../x', 'a/../b', './a', 'a/.', '[a]', '{a,b}', 'a\nb', 'x'.repeat(513)])
+      expect(Pattern.safeParse(bad).success, bad).toBe(false);
   });
 
   it('durations are seconds or carry a unit', () => {
@@ -57,7 +83,16 @@ describe('task fields', () => {
   });
 
   it('a task has its defaults, and a field that nobody declared is refused', () => {
-    expect(TaskSpec.parse({})).toEqual({ version: 'v1', constraints: [], allowed_paths: [], forbidden_paths: [], validations: [], acceptance: [], stop_conditions: [], base: 'target' });
+    expect(TaskSpec.parse({})).toEqual({
+      version: 'v1',
+      constraints: [],
+      allowed_paths: [],
+      forbidden_paths: [],
+      validations: [],
+      acceptance: [],
+      stop_conditions: [],
+      base: 'target',
+    });
     expect(TaskSpec.safeParse({ forbiden_paths: ['x'] }).success).toBe(false);
     expect(TaskSpec.safeParse({ title: 'two\nlines' }).success).toBe(false);
     expect(TaskSpec.safeParse({ base: 'main' }).success).toBe(false);

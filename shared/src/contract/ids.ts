@@ -50,8 +50,7 @@ export const EnrollmentTokenId = relayId('enr');
 export const prefixOf = (instanceId: string): string => instanceId.slice(4, 4 + PREFIX_LENGTH);
 
 /** A new resource id for an instance. Ids made later sort later. */
-export const newResourceId = (kind: ResourceKind, instanceId: string): string =>
-  `${kind}_${prefixOf(instanceId)}_${uuidv7()}`;
+export const newResourceId = (kind: ResourceKind, instanceId: string): string => `${kind}_${prefixOf(instanceId)}_${uuidv7()}`;
 
 /** A new id of a relay's own record. */
 export const newRelayId = (kind: RelayKind): string => `${kind}_${uuidv7()}`;
@@ -63,5 +62,4 @@ export const parseResourceId = (id: string): { kind: ResourceKind; prefix: strin
 };
 
 /** The routing prefix of any id that has an owner: an instance's or a resource's. */
-export const ownerPrefix = (id: string): string | undefined =>
-  INSTANCE.test(id) ? prefixOf(id) : parseResourceId(id)?.prefix;
+export const ownerPrefix = (id: string): string | undefined => (INSTANCE.test(id) ? prefixOf(id) : parseResourceId(id)?.prefix);

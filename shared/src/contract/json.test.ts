@@ -77,7 +77,26 @@ describe('parseStrictJson', () => {
   });
 
   it('accepts nothing that JSON.parse refuses, and changes nothing of what it accepts', () => {
-    const pieces = fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"b"', '"\\""', '"\\\\"', '"__proto__"', '1', '-2.5e1', 'true', 'null', ' ', '"', '\\');
+    const pieces = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '"b"',
+      '"\\""',
+      '"\\\\"',
+      '"__proto__"',
+      '1',
+      '-2.5e1',
+      'true',
+      'null',
+      ' ',
+      '"',
+      '\\',
+    );
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 14 }), (parts) => {
         const text = parts.join('');
@@ -107,7 +126,13 @@ describe('parseStrictJson', () => {
   });
 
   it('takes time in proportion to the text, for hostile shapes too', () => {
-    const shapes = [`"${'\\\\'.repeat(500_000)}"`, `[${'"",'.repeat(300_000)}1]`, `{${Array.from({ length: 50_000 }, (_, index) => `"k${index}":${index}`).join(',')}}`, `"${'\\u0041'.repeat(160_000)}"`, `[${'1,'.repeat(500_000)}1]`];
+    const shapes = [
+      `"${'\\\\'.repeat(500_000)}"`,
+      `[${'"",'.repeat(300_000)}1]`,
+      `{${Array.from({ length: 50_000 }, (_, index) => `"k${index}":${index}`).join(',')}}`,
+      `"${'\\u0041'.repeat(160_000)}"`,
+      `[${'1,'.repeat(500_000)}1]`,
+    ];
     for (const text of shapes) {
       const start = performance.now();
       parseStrictJson(text);
@@ -118,14 +143,25 @@ describe('parseStrictJson', () => {
 
 describe('canonicalJson', () => {
   it('writes the example of RFC 8785', () => {
-    const value = JSON.parse('{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}') as Json;
-    expect(canonicalJson(value)).toBe('{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}');
+    const value = JSON.parse(
+      '{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}',
+    ) as Json;
+    expect(canonicalJson(value)).toBe(
+      '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+    );
   });
 
   it('sorts members by UTF-16 code units, as RFC 8785 shows', () => {
     const keys = ['\u20ac', '\r', '\ufb33', '1', '\u{1f600}', '\u0080', '\u00f6'];
     const text = canonicalJson(Object.fromEntries(keys.map((key) => [key, 0])));
-    expect(Object.keys(JSON.parse(text) as object).filter((key) => key !== '1')).toEqual(['\r', '\u0080', '\u00f6', '\u20ac', '\u{1f600}', '\ufb33']);
+    expect(Object.keys(JSON.parse(text) as object).filter((key) => key !== '1')).toEqual([
+      '\r',
+      '\u0080',
+      '\u00f6',
+      '\u20ac',
+      '\u{1f600}',
+      '\ufb33',
+    ]);
     expect(text.indexOf('"1"')).toBeGreaterThan(text.indexOf('"\\r"'));
   });
 
@@ -133,7 +169,11 @@ describe('canonicalJson', () => {
     const shuffled = (value: Json): Json => {
       if (Array.isArray(value)) return value.map(shuffled);
       if (typeof value !== 'object' || value === null) return value;
-      return Object.fromEntries(Object.entries(value).toReversed().map(([key, member]) => [key, shuffled(member)]));
+      return Object.fromEntries(
+        Object.entries(value)
+          .toReversed()
+          .map(([key, member]) => [key, shuffled(member)]),
+      );
     };
     fc.assert(
       fc.property(values, (value) => {

@@ -30,7 +30,7 @@ const repeatedMember = (text: string): string => {
   // A set of keys for each open object, undefined for each open array.
   const open: (Set<string> | undefined)[] = [];
   let expectsKey = false;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       const end = endOfString(text, at);
@@ -109,7 +109,8 @@ export const parseStrictJson = (text: string): Json => {
     throw new FairleadError('malformed_json', { detail: (cause as Error).message, rule: 'must be one JSON document', cause });
   }
   // JSON.parse keeps the last of two members of one name, so a repeated one shows as a member that is missing from the value.
-  if (checkValue(value, 0, text.includes('\\u')) !== countMembers(text)) refuse(`has the member ${JSON.stringify(repeatedMember(text))} twice`);
+  if (checkValue(value, 0, text.includes('\\u')) !== countMembers(text))
+    refuse(`has the member ${JSON.stringify(repeatedMember(text))} twice`);
   return value;
 };
 

@@ -8,7 +8,10 @@ const jsonSchema = (schema: z.ZodType, io: 'input' | 'output'): Record<string, u
   return rest;
 };
 
-const problem = { description: 'A problem document (RFC 9457)', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+const problem = {
+  description: 'A problem document (RFC 9457)',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
 
 const answerOf = (row: Operation): Record<string, unknown> => {
   const schema = jsonSchema(row.output, 'output');
@@ -24,11 +27,23 @@ const entryOf = (row: Operation) => {
   };
   const parameter = (name: string, place: 'path' | 'query') => {
     const { description, ...schema } = properties[name]!;
-    return { name, in: place, required: place === 'path' || required.includes(name), ...(description !== undefined && { description }), schema };
+    return {
+      name,
+      in: place,
+      required: place === 'path' || required.includes(name),
+      ...(description !== undefined && { description }),
+      schema,
+    };
   };
   const rest = Object.keys(properties).filter((name) => !inPath.has(name));
   const hasBody = methodOf(row) === 'POST';
-  const key = { name: 'Idempotency-Key', in: 'header', required: false, description: 'The same key asks for the same effect, once', schema: { type: 'string', maxLength: 200 } };
+  const key = {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description: 'The same key asks for the same effect, once',
+    schema: { type: 'string', maxLength: 200 },
+  };
   return {
     operationId: row.name,
     summary: row.title,
@@ -46,7 +61,12 @@ const entryOf = (row: Operation) => {
         required: rest.some((name) => required.includes(name)),
         content: {
           'application/json': {
-            schema: { type: 'object', additionalProperties: false, properties: Object.fromEntries(rest.map((name) => [name, properties[name]])), required: required.filter((name) => !inPath.has(name)) },
+            schema: {
+              type: 'object',
+              additionalProperties: false,
+              properties: Object.fromEntries(rest.map((name) => [name, properties[name]])),
+              required: required.filter((name) => !inPath.has(name)),
+            },
           },
         },
       },

@@ -5,7 +5,17 @@ import { Duration, Pattern, ValidationName } from './task.ts';
 const Patterns = z.array(Pattern).max(LIMITS.list.value);
 const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);
 
-export const GATE_REASONS = ['always', 'remote', 'protected', 'dependencies', 'migrations', 'size', 'no_validations', 'judge_changed', 'task'] as const;
+export const GATE_REASONS = [
+  'always',
+  'remote',
+  'protected',
+  'dependencies',
+  'migrations',
+  'size',
+  'no_validations',
+  'judge_changed',
+  'task',
+] as const;
 export type GateReason = (typeof GATE_REASONS)[number];
 
 export const ValidationSpec = z.strictObject({
@@ -34,14 +44,20 @@ export const ProjectPolicy = z.strictObject({
     .prefault({}),
   gates: z
     .strictObject({
-      when: z.array(z.enum(['always', 'remote', 'protected', 'dependencies', 'migrations', 'size'])).default(['remote', 'protected', 'dependencies', 'migrations', 'size']),
+      when: z
+        .array(z.enum(['always', 'remote', 'protected', 'dependencies', 'migrations', 'size']))
+        .default(['remote', 'protected', 'dependencies', 'migrations', 'size']),
       self_approval: z.boolean().default(false),
       integrate_on_approval: z.boolean().default(false),
     })
     .prefault({}),
   provision: z
     .strictObject({
-      copy: z.array(z.string().min(1).max(LIMITS.pattern.value)).max(LIMITS.list.value).default([]).describe('Untracked files of the repository to copy into each checkout'),
+      copy: z
+        .array(z.string().min(1).max(LIMITS.pattern.value))
+        .max(LIMITS.list.value)
+        .default([])
+        .describe('Untracked files of the repository to copy into each checkout'),
       post_create: Argv.optional().describe('argv that runs, confined, in each fresh checkout'),
       network: z.array(z.string().min(1).max(253)).max(LIMITS.list.value).default([]).describe('Hosts that provisioning may reach'),
     })
@@ -51,7 +67,28 @@ export type ProjectPolicy = z.infer<typeof ProjectPolicy>;
 
 /** What the checks judge by unless a validation says so itself. A change to these never completes without a person. */
 export const DEFAULT_JUDGES = [
-  'test/**', 'tests/**', '**/test/**', '**/tests/**', '**/__tests__/**', '**/*.test.*', '**/*.spec.*', '**/*_test.*', '**/test_*.py',
-  'package.json', '**/package.json', 'Makefile', '**/Makefile', 'pyproject.toml', 'setup.cfg', 'tox.ini', 'Cargo.toml', 'go.mod',
-  '**/vitest.config.*', '**/jest.config.*', '**/tsconfig*.json', '**/.eslintrc*', '**/eslint.config.*', '**/.mocharc*',
+  'test/**',
+  'tests/**',
+  '**/test/**',
+  '**/tests/**',
+  '**/__tests__/**',
+  '**/*.test.*',
+  '**/*.spec.*',
+  '**/*_test.*',
+  '**/test_*.py',
+  'package.json',
+  '**/package.json',
+  'Makefile',
+  '**/Makefile',
+  'pyproject.toml',
+  'setup.cfg',
+  'tox.ini',
+  'Cargo.toml',
+  'go.mod',
+  '**/vitest.config.*',
+  '**/jest.config.*',
+  '**/tsconfig*.json',
+  '**/.eslintrc*',
+  '**/eslint.config.*',
+  '**/.mocharc*',
 ] as const;

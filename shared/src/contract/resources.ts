@@ -1,11 +1,16 @@
 import * as z from 'zod';
 import { ERROR_CODES } from './errors.ts';
-import {
-  ArtifactId, AttemptId, ChangeId, GateId, GrantId, InstanceId, RunId, StepId, ValidationId,
-} from './ids.ts';
+import { ArtifactId, AttemptId, ChangeId, GateId, GrantId, InstanceId, RunId, StepId, ValidationId } from './ids.ts';
 import { GATE_REASONS } from './project-policy.ts';
 import {
-  ATTEMPT_STATES, AUTHORITIES, CHANGE_STATES, CONFINEMENTS, GATE_STATES, RUN_PROGRESS, RUN_STATES, STEP_STATE_NAMES,
+  ATTEMPT_STATES,
+  AUTHORITIES,
+  CHANGE_STATES,
+  CONFINEMENTS,
+  GATE_STATES,
+  RUN_PROGRESS,
+  RUN_STATES,
+  STEP_STATE_NAMES,
 } from './states.ts';
 
 /**
@@ -136,7 +141,9 @@ export const Validation = z.object({
   step_id: StepId,
   attempt_id: AttemptId,
   name: z.string(),
-  phase: z.enum(['change', 'judges_restored', 'integration']).describe('What was checked: the change, the change judged by the base\'s own checks, or the tree that would land'),
+  phase: z
+    .enum(['change', 'judges_restored', 'integration'])
+    .describe("What was checked: the change, the change judged by the base's own checks, or the tree that would land"),
   required: z.boolean(),
   passed: z.boolean(),
   argv: z.array(z.string()),
@@ -182,7 +189,17 @@ export const Gate = z.object({
 });
 export type Gate = z.infer<typeof Gate>;
 
-export const ARTIFACT_KINDS = ['task_original', 'task', 'patch', 'numstat', 'names', 'agent_commits', 'output', 'validation_output', 'out_file'] as const;
+export const ARTIFACT_KINDS = [
+  'task_original',
+  'task',
+  'patch',
+  'numstat',
+  'names',
+  'agent_commits',
+  'output',
+  'validation_output',
+  'out_file',
+] as const;
 
 export const Artifact = z.object({
   id: ArtifactId,
@@ -199,14 +216,42 @@ export const Artifact = z.object({
 export type Artifact = z.infer<typeof Artifact>;
 
 export const EVENT_TYPES = [
-  'instance.added', 'instance.removed', 'instance.shared', 'instance.unshared',
-  'run.started', 'run.closed', 'run.cancelled',
-  'step.queued', 'step.prepared', 'step.started', 'step.executed', 'step.collected', 'step.stop_requested', 'step.ended', 'step.held', 'step.approved', 'step.requeued',
-  'attempt.started', 'attempt.ended',
-  'change.recorded', 'change.integrating', 'change.integrated', 'change.returned', 'change.conflicted', 'change.failed_validation', 'change.discarded',
-  'validation.recorded', 'artifact.recorded',
-  'gate.opened', 'gate.approved', 'gate.rejected', 'gate.outdated', 'gate.expired',
-  'daemon.halted', 'daemon.resumed', 'request.refused',
+  'instance.added',
+  'instance.removed',
+  'instance.shared',
+  'instance.unshared',
+  'run.started',
+  'run.closed',
+  'run.cancelled',
+  'step.queued',
+  'step.prepared',
+  'step.started',
+  'step.executed',
+  'step.collected',
+  'step.stop_requested',
+  'step.ended',
+  'step.held',
+  'step.approved',
+  'step.requeued',
+  'attempt.started',
+  'attempt.ended',
+  'change.recorded',
+  'change.integrating',
+  'change.integrated',
+  'change.returned',
+  'change.conflicted',
+  'change.failed_validation',
+  'change.discarded',
+  'validation.recorded',
+  'artifact.recorded',
+  'gate.opened',
+  'gate.approved',
+  'gate.rejected',
+  'gate.outdated',
+  'gate.expired',
+  'daemon.halted',
+  'daemon.resumed',
+  'request.refused',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

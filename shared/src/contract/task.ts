@@ -34,7 +34,10 @@ export const Base = z.string().regex(/^(target|step_[a-z2-7]{10}_[0-9a-f-]{36}|[
 
 /** Seconds, or a number with s, m or h: `90`, `"90s"`, `"10m"`, `"2h"`. */
 export const Duration = z
-  .union([z.number().int().positive(), z.string().regex(/^[1-9][0-9]{0,6}(ms|s|m|h)?$/, { error: 'must be seconds, or a number with ms, s, m or h' })])
+  .union([
+    z.number().int().positive(),
+    z.string().regex(/^[1-9][0-9]{0,6}(ms|s|m|h)?$/, { error: 'must be seconds, or a number with ms, s, m or h' }),
+  ])
   .describe('Seconds, or a number with ms, s, m or h');
 
 /** A duration in milliseconds. */
@@ -62,8 +65,16 @@ export const TaskSpec = z.strictObject({
   goal: Text.min(1).optional().describe('What is to be achieved. Needed unless a patch says it all'),
   context: z.strictObject({ summary: Text }).optional(),
   constraints: z.array(Text).max(LIMITS.list.value).default([]),
-  allowed_paths: z.array(Pattern).max(LIMITS.list.value).default([]).describe('Narrows what the change may touch; empty means: as far as the owner allows'),
-  forbidden_paths: z.array(Pattern).max(LIMITS.list.value).default([]).describe('What the change must not touch, beyond what the owner forbids'),
+  allowed_paths: z
+    .array(Pattern)
+    .max(LIMITS.list.value)
+    .default([])
+    .describe('Narrows what the change may touch; empty means: as far as the owner allows'),
+  forbidden_paths: z
+    .array(Pattern)
+    .max(LIMITS.list.value)
+    .default([])
+    .describe('What the change must not touch, beyond what the owner forbids'),
   validations: z
     .array(z.union([ValidationName, ArgvValidation]))
     .max(LIMITS.list.value)
@@ -87,7 +98,7 @@ export const FOREIGN_TASK_FIELDS: Readonly<Record<string, string>> = {
   adapter_profile: 'Use executor.',
   profile: 'Use executor, which names executor and profile in one id.',
   timeout_seconds: 'Use timeout, such as 600 or "10m".',
-  policy_bundle: 'The policy is the owner\'s .fairlead/project.yaml; a task cannot choose it.',
+  policy_bundle: "The policy is the owner's .fairlead/project.yaml; a task cannot choose it.",
   is_simulation: 'Use executor simulation.<outcome>.',
   project_id: 'The instance in the address says which repository.',
   phase_id: 'There are no phases; a run has steps.',

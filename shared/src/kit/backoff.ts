@@ -11,7 +11,15 @@ export interface Backoff {
  * Exponential delays with full jitter: each is drawn evenly between 0 and a bound that doubles up to the cap, so that a crowd
  * that was cut off together does not come back together.
  */
-export const createBackoff = ({ base, cap, random = randomUnit }: { readonly base: number; readonly cap: number; readonly random?: () => number }): Backoff => {
+export const createBackoff = ({
+  base,
+  cap,
+  random = randomUnit,
+}: {
+  readonly base: number;
+  readonly cap: number;
+  readonly random?: () => number;
+}): Backoff => {
   let tries = 0;
   return {
     next: () => Math.round(random() * Math.min(cap, base * 2 ** Math.min(tries++, 40))),

@@ -6,7 +6,13 @@ import { CommandEnd, createOutput, parseDuration, runCli, type Output } from './
 
 const sink = (isTTY = false) => {
   let text = '';
-  return { isTTY, write: (part: string) => void (text += part), get text() { return text; } };
+  return {
+    isTTY,
+    write: (part: string) => void (text += part),
+    get text() {
+      return text;
+    },
+  };
 };
 
 const run = async (argv: string[], action: (output: Output) => void | Promise<void> = () => {}) => {
@@ -14,7 +20,11 @@ const run = async (argv: string[], action: (output: Output) => void | Promise<vo
   const stderr = sink();
   const program = new Command('fairlead').version('1.2.3').option('--json').option('--quiet');
   const step = program.command('step').description('steps');
-  step.command('show').argument('<id>').option('--wait').action(() => action(createOutput({ json: program.opts()['json'] === true, quiet: program.opts()['quiet'] === true, stdout, stderr })));
+  step
+    .command('show')
+    .argument('<id>')
+    .option('--wait')
+    .action(() => action(createOutput({ json: program.opts()['json'] === true, quiet: program.opts()['quiet'] === true, stdout, stderr })));
   const exit = await runCli(program, ['node', 'fairlead', ...argv], { stdout, stderr });
   return { exit, stdout: stdout.text, stderr: stderr.text };
 };
@@ -30,7 +40,7 @@ describe('runCli', () => {
     expect(await run(['--json', '--quiet', 'step', 'show', 'x'], say)).toEqual({ exit: 0, stdout: '{"id":1}\n', stderr: '' });
   });
 
-  it('an error is its problem document with --json, else title, detail and the way out; the exit code is the table\'s', async () => {
+  it("an error is its problem document with --json, else title, detail and the way out; the exit code is the table's", async () => {
     const fail = () => {
       throw new FairleadError('gate_outdated', { detail: 'The target moved \u001b[31m.' });
     };
@@ -57,7 +67,10 @@ describe('runCli', () => {
     expect((await run(['step', 'show', 'x', '--wiat'])).stderr).toContain('--wait');
     const json = await run(['--json', 'step', 'shwo', 'x']);
     expect([json.exit, json.stderr]).toEqual([1, '']);
-    expect(JSON.parse(json.stdout)).toMatchObject({ code: 'invalid_input', detail: expect.stringContaining('Did you mean show?') as string });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      code: 'invalid_input',
+      detail: expect.stringContaining('Did you mean show?') as string,
+    });
     expect((await run(['step', 'show'])).exit).toBe(1);
   });
 
@@ -109,14 +122,23 @@ describe('createOutput', () => {
 
   it('aligns tables and shows hostile cells visibly', () => {
     const output = createOutput({ stdout: sink(), stderr: sink() });
-    expect(output.table([['ID', 'TITLE'], ['1', 'ü\u001b[2J'], ['22', '']])).toBe('ID  TITLE\n1   ü␛[2J\n22');
+    expect(
+      output.table([
+        ['ID', 'TITLE'],
+        ['1', 'ü\u001b[2J'],
+        ['22', ''],
+      ]),
+    ).toBe('ID  TITLE\n1   ü␛[2J\n22');
     expect(output.table([])).toBe('');
   });
 });
 
 describe('parseDuration', () => {
   it('reads seconds, ms, s, m, h and d, and refuses the rest', () => {
-    expect(['90', '90s', '10m', '2h', '7d', '250ms'].map((text) => parseDuration(text))).toEqual([90_000, 90_000, 600_000, 7_200_000, 604_800_000, 250]);
-    for (const text of ['', '-1', '1.5h', '10 m', 'h', '1w', '9999999999']) expect(() => parseDuration(text, 'wall'), text).toThrow(FairleadError);
+    expect(['90', '90s', '10m', '2h', '7d', '250ms'].map((text) => parseDuration(text))).toEqual([
+      90_000, 90_000, 600_000, 7_200_000, 604_800_000, 250,
+    ]);
+    for (const text of ['', '-1', '1.5h', '10 m', 'h', '1w', '9999999999'])
+      expect(() => parseDuration(text, 'wall'), text).toThrow(FairleadError);
   });
 });

@@ -67,7 +67,11 @@ export const createOutput = ({ json = false, quiet = false, color, stdout, stder
     table(rows) {
       const cells = rows.map((row) => row.map((cell) => printable(cell)));
       const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => widthOf(row[column] ?? ''))));
-      const line = (row: readonly string[]) => row.map((cell, column) => cell + ' '.repeat(widths[column]! - widthOf(cell))).join('  ').trimEnd();
+      const line = (row: readonly string[]) =>
+        row
+          .map((cell, column) => cell + ' '.repeat(widths[column]! - widthOf(cell)))
+          .join('  ')
+          .trimEnd();
       return cells.map((row, index) => (index === 0 ? colour('bold', line(row)) : line(row))).join('\n');
     },
   };
@@ -86,7 +90,10 @@ export class CommandEnd extends Error {
 
 /** Shows an error: with `--json` the problem document is the one document on stdout, else words on stderr. */
 const showError = (error: unknown, json: boolean, { stdout, stderr }: Pick<OutputOptions, 'stdout' | 'stderr'>): ExitCode => {
-  const known = error instanceof FairleadError ? error : new FairleadError('internal', { detail: error instanceof Error ? error.message : String(error), cause: error });
+  const known =
+    error instanceof FairleadError
+      ? error
+      : new FairleadError('internal', { detail: error instanceof Error ? error.message : String(error), cause: error });
   if (json) {
     stdout.write(`${JSON.stringify(known.toProblem())}\n`);
     return known.exit;
@@ -102,14 +109,19 @@ const showError = (error: unknown, json: boolean, { stdout, stderr }: Pick<Outpu
 };
 
 const everyCommand = (command: Command): Command[] => [command, ...command.commands.flatMap(everyCommand)];
-const isCommanderError = (error: unknown): error is CommanderError => error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
+const isCommanderError = (error: unknown): error is CommanderError =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 
 /**
  * Runs a commander program and answers its exit code; it never ends the process. Usage errors name the nearest command or option and
  * exit 1; a FairleadError exits as its table says.
  * @param argv as in `process.argv`, with the first two entries
  */
-export const runCli = async (program: Command, argv: readonly string[], streams: { readonly stdout: TextSink; readonly stderr: TextSink }): Promise<ExitCode> => {
+export const runCli = async (
+  program: Command,
+  argv: readonly string[],
+  streams: { readonly stdout: TextSink; readonly stderr: TextSink },
+): Promise<ExitCode> => {
   const words = argv.slice(2);
   const end = words.indexOf('--');
   const json = (end < 0 ? words : words.slice(0, end)).includes('--json');
@@ -144,6 +156,11 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
  */
 export const parseDuration = (text: string, field = 'duration'): number => {
   const match = /^([0-9]{1,9})(ms|s|m|h|d)?$/.exec(text.trim());
-  if (!match) throw new FairleadError('invalid_input', { field, rule: 'must be a number with ms, s, m, h or d', detail: `${field}: "${printable(text)}" is no duration; write 90s, 10m, 2h or 7d.` });
+  if (!match)
+    throw new FairleadError('invalid_input', {
+      field,
+      rule: 'must be a number with ms, s, m, h or d',
+      detail: `${field}: "${printable(text)}" is no duration; write 90s, 10m, 2h or 7d.`,
+    });
   return Number(match[1]) * UNITS[match[2] ?? 's']!;
 };

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { FairleadError } from '../contract/errors.ts';
 import type { Delegation } from '../contract/operations/daemon-admin.ts';
-import { CERTIFICATE_TYPE, DELEGATION_TYPE, makeCertificate, makeDelegation, verifyDelegation, type DelegationDocument } from './delegation.ts';
+import {
+  CERTIFICATE_TYPE,
+  DELEGATION_TYPE,
+  makeCertificate,
+  makeDelegation,
+  verifyDelegation,
+  type DelegationDocument,
+} from './delegation.ts';
 import { generateKey, instanceIdOf, newInstanceNonce, signEnvelope } from './signature.ts';
 
 const now = Date.UTC(2026, 5, 1);
@@ -42,19 +49,56 @@ describe('verifyDelegation', () => {
 
   it.each([
     ['an expired delegation', makeDelegation({ certificate, operational }, { ...document, not_after: earlier })],
-    ['an expired certificate', makeDelegation({ certificate: makeCertificate(root, { number: 2, operational_key: operational.publicKey, not_after: earlier }), operational }, document)],
-    ['an instance of another root key', makeDelegation({ certificate, operational }, { ...document, instance_id: instanceIdOf(generateKey().publicKey, nonce) })],
+    [
+      'an expired certificate',
+      makeDelegation(
+        { certificate: makeCertificate(root, { number: 2, operational_key: operational.publicKey, not_after: earlier }), operational },
+        document,
+      ),
+    ],
+    [
+      'an instance of another root key',
+      makeDelegation({ certificate, operational }, { ...document, instance_id: instanceIdOf(generateKey().publicKey, nonce) }),
+    ],
     ['another nonce', makeDelegation({ certificate, operational }, { ...document, nonce: newInstanceNonce() })],
     ['an operational key that the root never certified', makeDelegation({ certificate, operational: generateKey() }, document)],
-    ['a certificate by another root', makeDelegation({ certificate: makeCertificate(generateKey(), { number: 9, operational_key: operational.publicKey, not_after: later }), operational }, document)],
+    [
+      'a certificate by another root',
+      makeDelegation(
+        {
+          certificate: makeCertificate(generateKey(), { number: 9, operational_key: operational.publicKey, not_after: later }),
+          operational,
+        },
+        document,
+      ),
+    ],
     ['the root key as its own operational key, uncertified', makeDelegation({ certificate, operational: root }, document)],
     ['a delegation in the place of a certificate', { certificate: delegation.delegation, delegation: delegation.delegation }],
     ['a certificate in the place of a delegation', { certificate, delegation: certificate }],
     ['a relabelled payload', { certificate, delegation: { ...delegation.delegation, payloadType: CERTIFICATE_TYPE } }],
-    ['an unknown member, though signed', { certificate, delegation: signEnvelope(DELEGATION_TYPE, { ...document, admin: true }, operational) }],
-    ['a member twice, though signed', { certificate, delegation: signEnvelope(DELEGATION_TYPE, Buffer.from(JSON.stringify(document).replace('"sequence":3', '"sequence":3,"sequence":9')), operational) }],
+    [
+      'an unknown member, though signed',
+      { certificate, delegation: signEnvelope(DELEGATION_TYPE, { ...document, admin: true }, operational) },
+    ],
+    [
+      'a member twice, though signed',
+      {
+        certificate,
+        delegation: signEnvelope(
+          DELEGATION_TYPE,
+          Buffer.from(JSON.stringify(document).replace('"sequence":3', '"sequence":3,"sequence":9')),
+          operational,
+        ),
+      },
+    ],
     ['no JSON', { certificate, delegation: signEnvelope(DELEGATION_TYPE, Buffer.from('hello'), operational) }],
-    ['other bytes under the old signature', { certificate, delegation: { ...delegation.delegation, payload: Buffer.from(JSON.stringify({ ...document, sequence: 99 })).toString('base64') } }],
+    [
+      'other bytes under the old signature',
+      {
+        certificate,
+        delegation: { ...delegation.delegation, payload: Buffer.from(JSON.stringify({ ...document, sequence: 99 })).toString('base64') },
+      },
+    ],
   ] as [string, Delegation][])('refuses %s', (_, given) => {
     expect(verdict(given)).toMatch(/^delegation_invalid: /);
   });

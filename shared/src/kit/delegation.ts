@@ -40,7 +40,10 @@ export const makeCertificate = (root: KeyPair, about: Omit<OperationalCertificat
   signEnvelope(CERTIFICATE_TYPE, { ...about, root_key: root.publicKey }, root);
 
 /** Signs a delegation with the operational key that the certificate names. */
-export const makeDelegation = (signer: { readonly certificate: Envelope; readonly operational: KeyPair }, document: DelegationDocument): Delegation => ({
+export const makeDelegation = (
+  signer: { readonly certificate: Envelope; readonly operational: KeyPair },
+  document: DelegationDocument,
+): Delegation => ({
   certificate: signer.certificate,
   delegation: signEnvelope(DELEGATION_TYPE, document, signer.operational),
 });
@@ -67,9 +70,12 @@ export const verifyDelegation = (delegation: Delegation, { now }: { readonly now
     certificate = open(delegation.certificate, CERTIFICATE_TYPE, OperationalCertificate, (read) => read.root_key);
     const operationalKey = certificate.operational_key;
     document = open(delegation.delegation, DELEGATION_TYPE, DelegationDocument, () => operationalKey);
-    if (instanceIdOf(document.root_key, document.nonce) !== document.instance_id) throw invalid('The instance id does not come from the root key and the nonce.');
+    if (instanceIdOf(document.root_key, document.nonce) !== document.instance_id)
+      throw invalid('The instance id does not come from the root key and the nonce.');
   } catch (cause) {
-    throw cause instanceof FairleadError && cause.code === 'delegation_invalid' ? cause : invalid('The delegation is not well formed and signed.', cause);
+    throw cause instanceof FairleadError && cause.code === 'delegation_invalid'
+      ? cause
+      : invalid('The delegation is not well formed and signed.', cause);
   }
   if (document.root_key !== certificate.root_key) throw invalid('The certificate belongs to another daemon.');
   if (Date.parse(certificate.not_after) < now) throw invalid('The certificate of the daemon has expired.');

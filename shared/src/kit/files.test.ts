@@ -69,7 +69,10 @@ describe('secrets', () => {
     expect(await readSecretFile(file)).toBe('flo_secret');
     for (const mode of [0o640, 0o604, 0o620, 0o601]) {
       await chmod(file, mode);
-      await expect(readSecretFile(file)).rejects.toMatchObject({ code: 'secret_exposed', context: { hint: expect.stringContaining(file) as string } });
+      await expect(readSecretFile(file)).rejects.toMatchObject({
+        code: 'secret_exposed',
+        context: { hint: expect.stringContaining(file) as string },
+      });
     }
     await expect(readSecretFile(path.join(folder, 'missing'))).rejects.toMatchObject({ code: 'ENOENT' });
   });

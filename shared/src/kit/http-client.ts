@@ -73,7 +73,10 @@ const addressOf = (url: string) => {
  * @throws FairleadError the `unreachable` code when nothing was sent, `outcome_unknown` when a write's answer was lost; aborting
  *   throws the signal's reason
  */
-export const requestRaw = async (call: RawRequest, { agent = keptAlive, unreachable = 'daemon_not_running' }: NodeHttpOptions = {}): Promise<RawResponse> => {
+export const requestRaw = async (
+  call: RawRequest,
+  { agent = keptAlive, unreachable = 'daemon_not_running' }: NodeHttpOptions = {},
+): Promise<RawResponse> => {
   const repeatable = call.method === 'GET' || call.headers?.['idempotency-key'] !== undefined;
   for (let attempt = 1; ; attempt++) {
     try {
@@ -83,8 +86,15 @@ export const requestRaw = async (call: RawRequest, { agent = keptAlive, unreacha
       const { code = '', reusedSocket } = error as NodeJS.ErrnoException & { reusedSocket?: boolean };
       if (reusedSocket && repeatable && attempt === 1) continue;
       const origin = new URL(call.url).origin;
-      if (NOT_SENT.has(code) || call.method === 'GET') throw new FairleadError(unreachable, { detail: `Nothing answers at ${origin} (${code || (error as Error).message}).`, cause: error });
-      throw new FairleadError('outcome_unknown', { detail: `The connection to ${origin} broke before the answer came (${code}).`, cause: error });
+      if (NOT_SENT.has(code) || call.method === 'GET')
+        throw new FairleadError(unreachable, {
+          detail: `Nothing answers at ${origin} (${code || (error as Error).message}).`,
+          cause: error,
+        });
+      throw new FairleadError('outcome_unknown', {
+        detail: `The connection to ${origin} broke before the answer came (${code}).`,
+        cause: error,
+      });
     }
   }
 };

@@ -7,11 +7,33 @@ import { readInput } from '../contract/http.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { operation } from '../contract/operations/operation.ts';
 import { keepAliveAgent, nodeTransport, readAll, requestRaw } from './http-client.ts';
-import { RawAnswer, bearerOf, checkHostAndOrigin, idempotencyKeyOf, listen, rawJson, createApp, type Handle, type Listening, type ServerParts } from './http-server.ts';
+import {
+  RawAnswer,
+  bearerOf,
+  checkHostAndOrigin,
+  idempotencyKeyOf,
+  listen,
+  rawJson,
+  createApp,
+  type Handle,
+  type Listening,
+  type ServerParts,
+} from './http-server.ts';
 
 const base = { title: 'T', description: 'D', output: z.object({}), scope: 'none' } as const;
-const getThing = operation({ ...base, name: 'get_thing', route: 'GET /things/:thing_id', input: z.strictObject({ thing_id: z.string(), deep: z.boolean().default(false) }) });
-const makeThing = operation({ ...base, name: 'make_thing', route: 'POST /things', input: z.strictObject({ name: z.string() }), effect: 'write' });
+const getThing = operation({
+  ...base,
+  name: 'get_thing',
+  route: 'GET /things/:thing_id',
+  input: z.strictObject({ thing_id: z.string(), deep: z.boolean().default(false) }),
+});
+const makeThing = operation({
+  ...base,
+  name: 'make_thing',
+  route: 'POST /things',
+  input: z.strictObject({ name: z.string() }),
+  effect: 'write',
+});
 const listSpecial = operation({ ...base, name: 'list_special', route: 'GET /things/special', input: z.strictObject({}) });
 const rows = [getThing, makeThing, listSpecial];
 
@@ -28,7 +50,12 @@ const serve = async (handle: Handle, more: Partial<ServerParts> = {}) => {
   return server;
 };
 const ask = async (server: Listening, method: string, path: string, body?: string | Buffer, headers: Record<string, string> = {}) => {
-  const response = await requestRaw({ method, url: `${server.url}${path}`, body, headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers } });
+  const response = await requestRaw({
+    method,
+    url: `${server.url}${path}`,
+    body,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+  });
   const text = (await readAll(response.body)).toString();
   return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) as Record<string, unknown> };
 };
@@ -37,7 +64,10 @@ const echo: Handle = async (row, raw) => ({ operation: row.name, input: readInpu
 describe('createApp', () => {
   it('puts the input together from path, query and body', async () => {
     const server = await serve(echo);
-    expect((await ask(server, 'GET', '/api/v1/things/a%20b%2Fc?deep=true')).json()).toEqual({ operation: 'get_thing', input: { thing_id: 'a b/c', deep: true } });
+    expect((await ask(server, 'GET', '/api/v1/things/a%20b%2Fc?deep=true')).json()).toEqual({
+      operation: 'get_thing',
+      input: { thing_id: 'a b/c', deep: true },
+    });
     expect((await ask(server, 'POST', '/api/v1/things', '{"name":"ü"}')).json()).toEqual({ operation: 'make_thing', input: { name: 'ü' } });
     expect((await ask(server, 'GET', '/api/v1/things/special')).json()['operation']).toBe('list_special');
   });
@@ -128,25 +158,27 @@ describe('createApp', () => {
     expect([raw.status, raw.text]).toEqual([201, '{ "as" : "it came" }']);
     const streamed = await ask(server, 'GET', '/api/v1/things/x');
     expect(streamed.text).toBe('one two');
-    for (const { headers } of [raw, streamed]) expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
+    for (const { headers } of [raw, streamed])
+      expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
     expect(streamed.headers['content-security-policy']).toContain('sandbox');
   });
 
   it('a caller that hangs up aborts the signal and stops the stream', async () => {
     let stopped: (value: string) => void = () => {};
     const seen = new Promise<string>((resolve) => (stopped = resolve));
-    const server = await serve(async (_, __, context) =>
-      new RawAnswer(
-        (async function* () {
-          try {
-            yield 'data: 1\n\n';
-            await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
-          } finally {
-            stopped(context.signal.aborted ? 'aborted' : 'not aborted');
-          }
-        })(),
-        { headers: { 'content-type': 'text/event-stream' } },
-      ),
+    const server = await serve(
+      async (_, __, context) =>
+        new RawAnswer(
+          (async function* () {
+            try {
+              yield 'data: 1\n\n';
+              await new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+            } finally {
+              stopped(context.signal.aborted ? 'aborted' : 'not aborted');
+            }
+          })(),
+          { headers: { 'content-type': 'text/event-stream' } },
+        ),
     );
     const controller = new AbortController();
     const response = await requestRaw({ method: 'GET', url: `${server.url}/api/v1/things/x`, signal: controller.signal });
@@ -160,12 +192,13 @@ describe('createApp', () => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => void warnings.push(warning);
     process.on('warning', warned);
-    const server = await serve(async () =>
-      new RawAnswer(
-        (async function* () {
-          for (let part = 0; part < 60; part++) yield Buffer.alloc(256 * 1024);
-        })(),
-      ),
+    const server = await serve(
+      async () =>
+        new RawAnswer(
+          (async function* () {
+            for (let part = 0; part < 60; part++) yield Buffer.alloc(256 * 1024);
+          })(),
+        ),
     );
     const response = await requestRaw({ method: 'GET', url: `${server.url}/api/v1/things/x` });
     let size = 0;
@@ -179,13 +212,14 @@ describe('createApp', () => {
   });
 
   it('a stream that breaks is a broken connection, never a short answer', async () => {
-    const server = await serve(async () =>
-      new RawAnswer(
-        (async function* () {
-          yield 'half';
-          throw new Error('disk');
-        })(),
-      ),
+    const server = await serve(
+      async () =>
+        new RawAnswer(
+          (async function* () {
+            yield 'half';
+            throw new Error('disk');
+          })(),
+        ),
     );
     await expect(ask(server, 'GET', '/api/v1/things/x')).rejects.toThrow();
   });
@@ -200,7 +234,9 @@ describe('createApp', () => {
     expect((await ask(server, 'POST', '/mcp')).text).toBe('mcp');
     expect((await ask(server, 'POST', '/mcp', undefined, { origin: 'https://evil.example' })).json()['code']).toBe('origin_denied');
     expect((await ask(server, 'GET', '/healthz', undefined, { host: 'evil.example' })).json()['code']).toBe('host_denied');
-    expect((await ask(server, 'GET', '/healthz', undefined, { host: 'relay.example:8443', origin: 'https://console.example' })).status).toBe(200);
+    expect(
+      (await ask(server, 'GET', '/healthz', undefined, { host: 'relay.example:8443', origin: 'https://console.example' })).status,
+    ).toBe(200);
   });
 
   it('refuses a table with two operations at one place', () => {
@@ -221,18 +257,34 @@ describe('headers', () => {
 
   it('a bearer token is one word', () => {
     expect(bearerOf({ authorization: 'Bearer flo_x-1' })).toBe('flo_x-1');
-    for (const authorization of [undefined, '', 'Basic x', 'Bearer', 'Bearer a b', 'Bearer ü']) expect(codeIn(() => bearerOf({ authorization })), authorization).toBe('unauthenticated');
+    for (const authorization of [undefined, '', 'Basic x', 'Bearer', 'Bearer a b', 'Bearer ü'])
+      expect(
+        codeIn(() => bearerOf({ authorization })),
+        authorization,
+      ).toBe('unauthenticated');
   });
 
   it('an idempotency key is printable and bounded', () => {
     expect(idempotencyKeyOf({})).toBeUndefined();
     expect(idempotencyKeyOf({ 'idempotency-key': 'k'.repeat(200) })).toHaveLength(200);
-    for (const key of ['', 'k'.repeat(201), 'a b', 'ü']) expect(codeIn(() => idempotencyKeyOf({ 'idempotency-key': key })), key).toBe('invalid_input');
+    for (const key of ['', 'k'.repeat(201), 'a b', 'ü'])
+      expect(
+        codeIn(() => idempotencyKeyOf({ 'idempotency-key': key })),
+        key,
+      ).toBe('invalid_input');
   });
 
   it('hosts are ours or refused', () => {
-    for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1:8085', '[::1]:8085']) expect(codeIn(() => checkHostAndOrigin({ host })), host).toBe('none');
-    for (const host of ['', 'evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '127.0.0.1:80@evil', '0.0.0.0']) expect(codeIn(() => checkHostAndOrigin({ host })), host).toBe('host_denied');
+    for (const host of ['localhost', 'LOCALHOST:1', '127.0.0.1:8085', '[::1]:8085'])
+      expect(
+        codeIn(() => checkHostAndOrigin({ host })),
+        host,
+      ).toBe('none');
+    for (const host of ['', 'evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', '127.0.0.1:80@evil', '0.0.0.0'])
+      expect(
+        codeIn(() => checkHostAndOrigin({ host })),
+        host,
+      ).toBe('host_denied');
     expect(codeIn(() => checkHostAndOrigin({ host: 'localhost', origin: 'null' }))).toBe('origin_denied');
   });
 });
@@ -247,7 +299,15 @@ describe('listen and requestRaw', () => {
 
   it('nobody there is said at once, with the code of who was expected', async () => {
     await expect(requestRaw({ method: 'POST', url: 'http://127.0.0.1:1/' })).rejects.toMatchObject({ code: 'daemon_not_running' });
-    await expect(nodeTransport({ unreachable: 'relay_not_running' })({ method: 'GET', url: 'http://127.0.0.1:1/', headers: {}, body: undefined, signal: undefined })).rejects.toMatchObject({ code: 'relay_not_running' });
+    await expect(
+      nodeTransport({ unreachable: 'relay_not_running' })({
+        method: 'GET',
+        url: 'http://127.0.0.1:1/',
+        headers: {},
+        body: undefined,
+        signal: undefined,
+      }),
+    ).rejects.toMatchObject({ code: 'relay_not_running' });
   });
 
   it('a write whose answer is lost is unknown; on a kept connection that died it is sent again only with a key', async () => {
@@ -268,7 +328,9 @@ describe('listen and requestRaw', () => {
       await new Promise((resolve) => setImmediate(resolve));
     };
     await warm();
-    await expect(requestRaw({ method: 'POST', url, headers: { 'x-die': '1' }, body: '{}' }, { agent })).rejects.toMatchObject({ code: 'outcome_unknown' });
+    await expect(requestRaw({ method: 'POST', url, headers: { 'x-die': '1' }, body: '{}' }, { agent })).rejects.toMatchObject({
+      code: 'outcome_unknown',
+    });
     await warm();
     const again = await requestRaw({ method: 'POST', url, headers: { 'x-die': '1', 'idempotency-key': 'k' }, body: '{}' }, { agent });
     expect((await readAll(again.body)).toString()).toBe('again');

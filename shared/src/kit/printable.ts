@@ -18,4 +18,6 @@ const show = (character: string): string => {
  * @param options.multiline keeps line feeds and tabs, for text that is shown as a block
  */
 export const printable = (text: string, { multiline = false }: { readonly multiline?: boolean } = {}): string =>
-  text.replace(UNSAFE, (character) => (SPARED.has(character) || (multiline && (character === '\n' || character === '\t')) ? character : show(character)));
+  text.replace(UNSAFE, (character) =>
+    SPARED.has(character) || (multiline && (character === '\n' || character === '\t')) ? character : show(character),
+  );

@@ -7,13 +7,23 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairleadError } from '../contract/errors.ts';
 import { InstanceId } from '../contract/ids.ts';
-import { generateKey, instanceIdOf, loadOrCreateKey, newInstanceNonce, openEnvelope, pae, sign, signEnvelope, verify } from './signature.ts';
+import {
+  generateKey,
+  instanceIdOf,
+  loadOrCreateKey,
+  newInstanceNonce,
+  openEnvelope,
+  pae,
+  sign,
+  signEnvelope,
+  verify,
+} from './signature.ts';
 
 hashes.sha512 = (message) => createHash('sha512').update(message).digest();
 const bytesOf = (text: string) => Buffer.from(text, 'base64url');
 
 describe('signatures', () => {
-  it('are byte for byte those of another implementation, and each verifies the other\'s', () => {
+  it("are byte for byte those of another implementation, and each verifies the other's", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array({ maxLength: 300 }), (seed, message) => {
         const privateKey = Buffer.from(seed).toString('base64url');
@@ -47,7 +57,9 @@ describe('signatures', () => {
 
 describe('DSSE', () => {
   it('encodes as the specification shows', () => {
-    expect(pae('http://example.com/HelloWorld', Buffer.from('hello world')).toString()).toBe('DSSEv1 29 http://example.com/HelloWorld 11 hello world');
+    expect(pae('http://example.com/HelloWorld', Buffer.from('hello world')).toString()).toBe(
+      'DSSEv1 29 http://example.com/HelloWorld 11 hello world',
+    );
   });
 
   it('gives back the exact bytes, for the expected type and key alone', () => {
@@ -58,7 +70,9 @@ describe('DSSE', () => {
     expect(() => openEnvelope(envelope, 'application/y', key.publicKey)).toThrow(FairleadError);
     expect(() => openEnvelope({ ...envelope, payloadType: 'application/y' }, 'application/y', key.publicKey)).toThrow(FairleadError);
     expect(() => openEnvelope(envelope, 'application/x', generateKey().publicKey)).toThrow(FairleadError);
-    expect(() => openEnvelope({ ...envelope, payload: Buffer.from('{}').toString('base64') }, 'application/x', key.publicKey)).toThrow(FairleadError);
+    expect(() => openEnvelope({ ...envelope, payload: Buffer.from('{}').toString('base64') }, 'application/x', key.publicKey)).toThrow(
+      FairleadError,
+    );
   });
 
   it('signs objects as canonical JSON', () => {
@@ -83,9 +97,17 @@ describe('instance ids', () => {
   it('stay what they are: a change of the derivation would orphan every instance', () => {
     const key = Buffer.alloc(32, 7).toString('base64url');
     const nonce = Buffer.alloc(16, 9).toString('base64url');
-    const digest = createHash('sha256').update(Buffer.concat([Buffer.from('DSSEv1 20 fairlead.instance.v1 48 '), Buffer.alloc(32, 7), Buffer.alloc(16, 9)])).digest();
-    const bits = [...digest].map((byte) => byte.toString(2).padStart(8, '0')).join('').slice(0, 130);
-    const expected = bits.match(/.{5}/g)!.map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)]).join('');
+    const digest = createHash('sha256')
+      .update(Buffer.concat([Buffer.from('DSSEv1 20 fairlead.instance.v1 48 '), Buffer.alloc(32, 7), Buffer.alloc(16, 9)]))
+      .digest();
+    const bits = [...digest]
+      .map((byte) => byte.toString(2).padStart(8, '0'))
+      .join('')
+      .slice(0, 130);
+    const expected = bits
+      .match(/.{5}/g)!
+      .map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)])
+      .join('');
     expect(instanceIdOf(key, nonce)).toBe(`ins_${expected}`);
   });
 });

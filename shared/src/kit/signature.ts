@@ -18,12 +18,15 @@ const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 /** Decodes base64url and refuses every spelling but the one that encoding gives back. */
 const decode = (text: string, length: number, what: string): Buffer => {
   const bytes = Buffer.from(text, 'base64url');
-  if (bytes.length !== length || bytes.toString('base64url') !== text) throw new FairleadError('signature_invalid', { detail: `The ${what} is not ${length} bytes of base64url.` });
+  if (bytes.length !== length || bytes.toString('base64url') !== text)
+    throw new FairleadError('signature_invalid', { detail: `The ${what} is not ${length} bytes of base64url.` });
   return bytes;
 };
 
-const privateKeyOf = (seed: string) => createPrivateKey({ key: Buffer.concat([PKCS8, decode(seed, 32, 'private key')]), format: 'der', type: 'pkcs8' });
-const publicKeyOf = (key: string) => createPublicKey({ key: Buffer.concat([SPKI, decode(key, 32, 'public key')]), format: 'der', type: 'spki' });
+const privateKeyOf = (seed: string) =>
+  createPrivateKey({ key: Buffer.concat([PKCS8, decode(seed, 32, 'private key')]), format: 'der', type: 'pkcs8' });
+const publicKeyOf = (key: string) =>
+  createPublicKey({ key: Buffer.concat([SPKI, decode(key, 32, 'public key')]), format: 'der', type: 'spki' });
 
 const pairOf = (seed: string): KeyPair => ({
   privateKey: seed,
@@ -65,7 +68,8 @@ export const signEnvelope = (payloadType: string, payload: Uint8Array | Readonly
  * @throws FairleadError `signature_invalid`
  */
 export const openEnvelope = (envelope: Envelope, payloadType: string, publicKey: string): Buffer => {
-  if (envelope.payloadType !== payloadType) throw new FairleadError('signature_invalid', { detail: 'The signed payload is of another type than expected.' });
+  if (envelope.payloadType !== payloadType)
+    throw new FairleadError('signature_invalid', { detail: 'The signed payload is of another type than expected.' });
   const body = Buffer.from(envelope.payload, 'base64');
   const signed = pae(payloadType, body);
   const valid = envelope.signatures.some(({ keyid, sig }) => keyid === publicKey && verify(publicKey, signed, Buffer.from(sig, 'base64')));

@@ -48,7 +48,9 @@ export const migrate = (db: Database, migrations: readonly Migration[]): void =>
   });
   const found = versionOf(db);
   if (found > migrations.length) {
-    throw new FairleadError('schema_newer', { detail: `The database has schema ${found}; this Fairlead knows up to ${migrations.length}.` });
+    throw new FairleadError('schema_newer', {
+      detail: `The database has schema ${found}; this Fairlead knows up to ${migrations.length}.`,
+    });
   }
   const apply = db.transaction((migration: Migration) => {
     // Another process may have migrated while this one waited for the lock.
@@ -71,7 +73,8 @@ export const asStorageError = (error: unknown): Error => {
   const cause = error instanceof Error ? error : new Error(String(error));
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   if (FULL.has(code)) return new FairleadError('disk_full', { cause });
-  if (UNWRITABLE.has(code) || /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM)/.test(code)) return new FairleadError('store_unwritable', { detail: `The state cannot be written (${code}).`, cause });
+  if (UNWRITABLE.has(code) || /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM)/.test(code))
+    return new FairleadError('store_unwritable', { detail: `The state cannot be written (${code}).`, cause });
   return cause;
 };
 
@@ -93,7 +96,8 @@ export const lockHome = (file: string): (() => void) => {
     }
     return () => void db.close();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY') throw new FairleadError('already_running', { cause: error });
+    if (error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY')
+      throw new FairleadError('already_running', { cause: error });
     throw asStorageError(error);
   }
 };

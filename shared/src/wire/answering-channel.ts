@@ -18,7 +18,8 @@ interface Served {
   release: () => void;
 }
 
-const problemOf = (error: unknown) => (error instanceof FairleadError ? error : new FairleadError('internal', { cause: error })).toProblem();
+const problemOf = (error: unknown) =>
+  (error instanceof FairleadError ? error : new FairleadError('internal', { cause: error })).toProblem();
 
 async function* once(body: Buffer): AsyncIterable<Uint8Array> {
   yield body;
@@ -28,7 +29,11 @@ async function* once(body: Buffer): AsyncIterable<Uint8Array> {
  * The connector's side of a session, over a transport whose handshake is done. It bounds what it serves by itself: a relay that asks
  * for more than the limits is told so and costs nothing else.
  */
-export const createAnsweringChannel = (transport: Transport, clock: Clock, { handle, onAdvertised, onEnd }: AnsweringChannelOptions): AnsweringChannel => {
+export const createAnsweringChannel = (
+  transport: Transport,
+  clock: Clock,
+  { handle, onAdvertised, onEnd }: AnsweringChannelOptions,
+): AnsweringChannel => {
   const serving = new Map<number, Served>();
   const perInstance = new Map<string, number>();
   const writer = createFairWriter(transport);
@@ -45,7 +50,8 @@ export const createAnsweringChannel = (transport: Transport, clock: Clock, { han
     if (ended) return;
     ended = true;
     transport.receive(() => {});
-    for (const served of serving.values()) drop(served, new FairleadError('connector_offline', { detail: 'The line to the relay has ended.' }));
+    for (const served of serving.values())
+      drop(served, new FairleadError('connector_offline', { detail: 'The line to the relay has ended.' }));
     writer.flush();
     onEnd({ code: refusedWith?.code ?? code, detail: refusedWith?.detail ?? detail });
   };
@@ -73,7 +79,7 @@ export const createAnsweringChannel = (transport: Transport, clock: Clock, { han
     let end: { problem?: ReturnType<typeof problemOf> } = {};
     try {
       for await (const bytes of body) {
-        for (let at = 0; at < bytes.length; ) {
+        for (let at = 0; at < bytes.length;) {
           const count = await credit.take(Math.min(bytes.length - at, LIMITS.wire_chunk.value));
           const part = bytes.subarray(at, at + count);
           await send(served, () => transport.sendBytes(encodeChunk(head.id, part)));
@@ -140,7 +146,8 @@ export const createAnsweringChannel = (transport: Transport, clock: Clock, { han
     if (serving.has(id)) throw new FairleadError('protocol_unsupported', { detail: 'The relay used the number of a request twice.' });
     if (serving.size >= LIMITS.wire_pending.value || (perInstance.get(frame.instance_id) ?? 0) >= LIMITS.wire_pending_per_instance.value) {
       // A relay that floods without reading the refusals must not fill this process with them.
-      if (transport.buffered > LIMITS.wire_frame.value) throw new FairleadError('rate_limited', { detail: 'The relay asks more than it reads.' });
+      if (transport.buffered > LIMITS.wire_frame.value)
+        throw new FairleadError('rate_limited', { detail: 'The relay asks more than it reads.' });
       return transport.sendText(encodeFrame({ t: 'error', id, problem: problemOf(new FairleadError('rate_limited')) }));
     }
     const served = enter(frame);

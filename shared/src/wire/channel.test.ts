@@ -105,7 +105,11 @@ describe('one request', () => {
       return json(input);
     });
     const numbers = Array.from({ length: 100 }, (_, index) => index);
-    const answers = await Promise.all(numbers.map(async (number) => JSON.parse(await textOf((await relay.request(asked('get_step', { input: { number } }), READ)).body)) as unknown));
+    const answers = await Promise.all(
+      numbers.map(
+        async (number) => JSON.parse(await textOf((await relay.request(asked('get_step', { input: { number } }), READ)).body)) as unknown,
+      ),
+    );
     expect(answers).toEqual(numbers.map((number) => ({ number })));
   });
 });
@@ -342,8 +346,10 @@ describe('bounds and fairness', () => {
     expect(new Set(await Promise.all(noisy.slice(0, limit)))).toEqual(new Set(['connector_offline']));
   });
 
-  it('a small answer does not wait for another instance\'s large ones', async () => {
-    const { relay, pair } = join(async ({ instance_id }) => json(instance_id === INSTANCES[0] ? { text: 'x'.repeat(2_000_000) } : { small: true }));
+  it("a small answer does not wait for another instance's large ones", async () => {
+    const { relay, pair } = join(async ({ instance_id }) =>
+      json(instance_id === INSTANCES[0] ? { text: 'x'.repeat(2_000_000) } : { small: true }),
+    );
     pair.right.fence();
     const large = Array.from({ length: 30 }, () => relay.request(asked('get_step', { time_left_ms: 60_000 }), READ));
     await turns();

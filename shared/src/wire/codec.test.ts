@@ -14,12 +14,27 @@ const problem = { type: 'urn:fairlead:error:internal', title: 'x', status: 500, 
 
 const FROM_RELAY: { [T in RelayFrame['t']]: Extract<RelayFrame, { t: T }> } = {
   challenge: { t: 'challenge', nonce, origin: 'https://relay.example', relay_key: generateKey().publicKey, protocol: { min: 1, max: 1 } },
-  welcome: { t: 'welcome', session_id: 'ses_1', protocol: 1, heartbeat_ms: 15_000, limits: { frame: 1, inline: 1, credit: 1, pending: 1 }, signature },
+  welcome: {
+    t: 'welcome',
+    session_id: 'ses_1',
+    protocol: 1,
+    heartbeat_ms: 15_000,
+    limits: { frame: 1, inline: 1, credit: 1, pending: 1 },
+    signature,
+  },
   refuse: { t: 'refuse', code: 'draining', detail: 'x' },
   advertised: { t: 'advertised', accepted: [instance_id], refused: [{ instance_id, code: 'instance_moved' }] },
   request: {
-    t: 'request', id: 1, operation: 'submit_task', instance_id, input: { task: { goal: 'ü "x"\n' } }, time_left_ms: 1000,
-    principal: { id: 'p', name: 'P' }, authority: 'relay_asserted', idempotency_key: 'k', accept: 'json',
+    t: 'request',
+    id: 1,
+    operation: 'submit_task',
+    instance_id,
+    input: { task: { goal: 'ü "x"\n' } },
+    time_left_ms: 1000,
+    principal: { id: 'p', name: 'P' },
+    authority: 'relay_asserted',
+    idempotency_key: 'k',
+    accept: 'json',
   },
   cancel: { t: 'cancel', id: 4294967295 },
   credit: { t: 'credit', id: 1, bytes: 65_536 },
@@ -28,7 +43,18 @@ const FROM_CONNECTOR: { [T in ConnectorFrame['t']]: Extract<ConnectorFrame, { t:
   prove: { t: 'prove', connector_id: newRelayId('con'), nonce, protocol: 1, signature },
   advertise: {
     t: 'advertise',
-    instances: [{ instance_id, label: 'l', machine: 'm', default_branch: 'refs/heads/main', executors: ['patch'], operations: ['get_step'], origin_digest: null, delegation: { certificate: envelope, delegation: envelope } }],
+    instances: [
+      {
+        instance_id,
+        label: 'l',
+        machine: 'm',
+        default_branch: 'refs/heads/main',
+        executors: ['patch'],
+        operations: ['get_step'],
+        origin_digest: null,
+        delegation: { certificate: envelope, delegation: envelope },
+      },
+    ],
   },
   response: { t: 'response', id: 1, status: 200, stream: true, type: 'text/event-stream', length: 3, proof: 'later' },
   error: { t: 'error', id: 1, problem },
@@ -42,15 +68,22 @@ describe('frames', () => {
   });
 
   it.each(Object.keys(CONNECTOR_FRAMES) as ConnectorFrame['t'][])('%s survives the way to the relay', (type) => {
-    expect(decodeFromConnector(Buffer.from(encodeFrame(FROM_CONNECTOR[type])), false)).toEqual({ frame: FROM_CONNECTOR[type], body: undefined });
+    expect(decodeFromConnector(Buffer.from(encodeFrame(FROM_CONNECTOR[type])), false)).toEqual({
+      frame: FROM_CONNECTOR[type],
+      body: undefined,
+    });
   });
 
   it('what asks or is signed takes no unknown field, what answers does', () => {
     const withExtra = (frame: object) => Buffer.from(JSON.stringify({ ...frame, extra: 1 }));
-    for (const type of ['request', 'cancel', 'credit'] as const) expect(() => decodeFromRelay(withExtra(FROM_RELAY[type]), false), type).toThrow(FairleadError);
-    for (const type of ['prove', 'advertise'] as const) expect(() => decodeFromConnector(withExtra(FROM_CONNECTOR[type]), false), type).toThrow(FairleadError);
-    for (const type of ['challenge', 'welcome', 'refuse', 'advertised'] as const) expect(decodeFromRelay(withExtra(FROM_RELAY[type]), false).t).toBe(type);
-    for (const type of ['response', 'error', 'end', 'event'] as const) expect(decodeFromConnector(withExtra(FROM_CONNECTOR[type]), false).frame.t).toBe(type);
+    for (const type of ['request', 'cancel', 'credit'] as const)
+      expect(() => decodeFromRelay(withExtra(FROM_RELAY[type]), false), type).toThrow(FairleadError);
+    for (const type of ['prove', 'advertise'] as const)
+      expect(() => decodeFromConnector(withExtra(FROM_CONNECTOR[type]), false), type).toThrow(FairleadError);
+    for (const type of ['challenge', 'welcome', 'refuse', 'advertised'] as const)
+      expect(decodeFromRelay(withExtra(FROM_RELAY[type]), false).t).toBe(type);
+    for (const type of ['response', 'error', 'end', 'event'] as const)
+      expect(decodeFromConnector(withExtra(FROM_CONNECTOR[type]), false).frame.t).toBe(type);
   });
 
   it('every prefix and every single changed byte of a frame is read or refused with a code, never anything else', () => {

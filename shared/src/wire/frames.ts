@@ -99,7 +99,11 @@ export const Cancel = z.strictObject({ t: z.literal('cancel'), id: RequestNumber
 export type Cancel = z.infer<typeof Cancel>;
 
 /** Allows so many further bytes of a stream. */
-export const Credit = z.strictObject({ t: z.literal('credit'), id: RequestNumber, bytes: z.number().int().positive().max(LIMITS.wire_credit.value) });
+export const Credit = z.strictObject({
+  t: z.literal('credit'),
+  id: RequestNumber,
+  bytes: z.number().int().positive().max(LIMITS.wire_credit.value),
+});
 export type Credit = z.infer<typeof Credit>;
 
 /** The daemon's signature over an answer; carried since the first version, made later. */
@@ -129,8 +133,23 @@ export const EventFrame = z.object({ t: z.literal('event'), id: RequestNumber, d
 export type EventFrame = z.infer<typeof EventFrame>;
 
 /** Frames that a connector reads, and frames that a relay reads. */
-export const RELAY_FRAMES = { challenge: Challenge, welcome: Welcome, refuse: Refuse, advertised: Advertised, request: Request, cancel: Cancel, credit: Credit } as const;
-export const CONNECTOR_FRAMES = { prove: Prove, advertise: Advertise, response: Response, error: ErrorFrame, end: End, event: EventFrame } as const;
+export const RELAY_FRAMES = {
+  challenge: Challenge,
+  welcome: Welcome,
+  refuse: Refuse,
+  advertised: Advertised,
+  request: Request,
+  cancel: Cancel,
+  credit: Credit,
+} as const;
+export const CONNECTOR_FRAMES = {
+  prove: Prove,
+  advertise: Advertise,
+  response: Response,
+  error: ErrorFrame,
+  end: End,
+  event: EventFrame,
+} as const;
 
 export type RelayFrame = Challenge | Welcome | Refuse | Advertised | Request | Cancel | Credit;
 export type ConnectorFrame = Prove | Advertise | Response | ErrorFrame | End | EventFrame;

@@ -21,7 +21,9 @@ const createInbox = (transport: Transport, clock: Clock) => {
     ended = new FairleadError('handshake_failed', { detail: `The line ended during the handshake${reason ? ` (${reason})` : ''}.` });
     fail(ended);
   });
-  const late = new FairleadError('handshake_failed', { detail: `The handshake took longer than ${LIMITS.handshake.value / 1000} seconds.` });
+  const late = new FairleadError('handshake_failed', {
+    detail: `The handshake took longer than ${LIMITS.handshake.value / 1000} seconds.`,
+  });
   let expired = false;
   const cancel = clock.after(LIMITS.handshake.value, () => {
     expired = true;
@@ -58,7 +60,13 @@ export interface Greeted {
 }
 
 /** Codes that a refused peer may hear; everything else about it stays in the audit. */
-const TOLD: ReadonlySet<ErrorCode> = new Set(['connector_disabled', 'protocol_unsupported', 'handshake_failed', 'draining', 'rate_limited']);
+const TOLD: ReadonlySet<ErrorCode> = new Set([
+  'connector_disabled',
+  'protocol_unsupported',
+  'handshake_failed',
+  'draining',
+  'rate_limited',
+]);
 
 /**
  * The relay's side of the handshake: challenge, proof, welcome. On failure the peer is refused and the transport closed.
@@ -120,7 +128,13 @@ const expectFrame = <T extends RelayFrame['t']>(message: { data: Buffer; binary:
  */
 export const greetRelay = async (
   transport: Transport,
-  options: { readonly clock: Clock; readonly connectorId: string; readonly key: KeyPair; readonly dialledOrigin: string; readonly pinnedRelayKey: string },
+  options: {
+    readonly clock: Clock;
+    readonly connectorId: string;
+    readonly key: KeyPair;
+    readonly dialledOrigin: string;
+    readonly pinnedRelayKey: string;
+  },
 ): Promise<Welcome> => {
   const inbox = createInbox(transport, options.clock);
   try {

@@ -8,7 +8,16 @@ import { LIMITS } from '../contract/limits.ts';
 import { manualClock, systemClock } from '../kit/clock.ts';
 import { generateKey, pae } from '../kit/signature.ts';
 import { greetConnector, greetRelay, type KnownConnector } from './greeting.ts';
-import { answerChallenge, checkProof, checkWelcome, chooseProtocol, enrollmentProofHolds, makeChallenge, makeEnrollmentProof, makeWelcome } from './handshake.ts';
+import {
+  answerChallenge,
+  checkProof,
+  checkWelcome,
+  chooseProtocol,
+  enrollmentProofHolds,
+  makeChallenge,
+  makeEnrollmentProof,
+  makeWelcome,
+} from './handshake.ts';
 import { memoryPair } from './memory-pair.ts';
 
 hashes.sha512 = (message) => createHash('sha512').update(message).digest();
@@ -61,9 +70,14 @@ describe('the documents', () => {
 
   it('a connector refuses another origin, byte for byte, and another key', () => {
     for (const origin of [`${ORIGIN}/`, 'https://relay.example:443', 'https://Relay.example', 'https://evil.example']) {
-      expect(codeIn(() => answerChallenge({ ...challengeOf(), origin }, self)), origin).toBe('relay_untrusted');
+      expect(
+        codeIn(() => answerChallenge({ ...challengeOf(), origin }, self)),
+        origin,
+      ).toBe('relay_untrusted');
     }
-    expect(codeIn(() => answerChallenge(makeChallenge({ origin: ORIGIN, publicKey: generateKey().publicKey }), self))).toBe('relay_untrusted');
+    expect(codeIn(() => answerChallenge(makeChallenge({ origin: ORIGIN, publicKey: generateKey().publicKey }), self))).toBe(
+      'relay_untrusted',
+    );
   });
 
   it('a relay in the middle gains nothing: a proof holds for its own challenge, origin, key and connector alone', () => {
@@ -85,7 +99,8 @@ describe('the documents', () => {
     const challenge = challengeOf();
     const prove = answerChallenge(challenge, self);
     const welcome = makeWelcome(challenge, prove, relayKey, 'ses_1');
-    const holds = (other: Partial<typeof welcome>) => codeIn(() => checkWelcome(challenge, prove, { ...welcome, ...other }, relayKey.publicKey));
+    const holds = (other: Partial<typeof welcome>) =>
+      codeIn(() => checkWelcome(challenge, prove, { ...welcome, ...other }, relayKey.publicKey));
     expect(holds({})).toBe('none');
     expect(holds({ session_id: 'ses_2' })).toBe('relay_untrusted');
     expect(holds({ heartbeat_ms: 1 })).toBe('relay_untrusted');
@@ -112,7 +127,14 @@ describe('the documents', () => {
 });
 
 describe('the greeting', () => {
-  const greet = (known: KnownConnector | undefined, { clock = systemClock, connector = {}, relay = {} }: { clock?: typeof systemClock; connector?: Partial<typeof self>; relay?: { accept?: () => void } } = {}) => {
+  const greet = (
+    known: KnownConnector | undefined,
+    {
+      clock = systemClock,
+      connector = {},
+      relay = {},
+    }: { clock?: typeof systemClock; connector?: Partial<typeof self>; relay?: { accept?: () => void } } = {},
+  ) => {
     const pair = memoryPair();
     const relaySide = greetConnector(pair.left.transport, { clock, relayKey, origin: ORIGIN, find: () => known, ...relay });
     const connectorSide = greetRelay(pair.right.transport, { clock, ...self, ...connector });
@@ -144,7 +166,12 @@ describe('the greeting', () => {
 
   it('answers an unknown connector and a wrong key alike, and a disabled one with its state', async () => {
     const refusals: string[] = [];
-    for (const known of [undefined, { key: generateKey().publicKey, state: 'disabled' } as const, { ...enabled, state: 'disabled' } as const, { ...enabled, state: 'revoked' } as const]) {
+    for (const known of [
+      undefined,
+      { key: generateKey().publicKey, state: 'disabled' } as const,
+      { ...enabled, state: 'disabled' } as const,
+      { ...enabled, state: 'revoked' } as const,
+    ]) {
       const { pair, relaySide, connectorSide } = greet(known);
       const codes = await Promise.all([codeOf(relaySide), codeOf(connectorSide)]);
       expect(codes[0]).toBe(codes[1]);
@@ -202,7 +229,9 @@ describe('the greeting', () => {
     const clock = manualClock();
     const pair = memoryPair();
     let found: (known: KnownConnector) => void = () => {};
-    const relaySide = codeOf(greetConnector(pair.left.transport, { clock, relayKey, origin: ORIGIN, find: () => new Promise((resolve) => (found = resolve)) }));
+    const relaySide = codeOf(
+      greetConnector(pair.left.transport, { clock, relayKey, origin: ORIGIN, find: () => new Promise((resolve) => (found = resolve)) }),
+    );
     const connectorSide = codeOf(greetRelay(pair.right.transport, { clock: systemClock, ...self }));
     await new Promise((resolve) => setTimeout(resolve, 20));
     await clock.advance(LIMITS.handshake.value);

@@ -35,7 +35,9 @@ const common = (challenge: Challenge, prove: Omit<Prove, 'signature'>) => ({
 export const chooseProtocol = (theirs: { readonly min: number; readonly max: number }): number => {
   const chosen = Math.min(theirs.max, PROTOCOL.max);
   if (chosen < theirs.min || chosen < PROTOCOL.min) {
-    throw new FairleadError('protocol_unsupported', { detail: `The relay speaks ${theirs.min} to ${theirs.max}, this connector ${PROTOCOL.min} to ${PROTOCOL.max}.` });
+    throw new FairleadError('protocol_unsupported', {
+      detail: `The relay speaks ${theirs.min} to ${theirs.max}, this connector ${PROTOCOL.min} to ${PROTOCOL.max}.`,
+    });
   }
   return chosen;
 };
@@ -53,20 +55,28 @@ export const makeChallenge = (relay: { readonly origin: string; readonly publicK
  * Step 2, the connector: refuses any relay but the one that it enrolled with, at the address that it dialled, and proves its key.
  * @throws FairleadError `relay_untrusted`, `protocol_unsupported`
  */
-export const answerChallenge = (challenge: Challenge, self: { readonly connectorId: string; readonly key: KeyPair; readonly dialledOrigin: string; readonly pinnedRelayKey: string }): Prove => {
+export const answerChallenge = (
+  challenge: Challenge,
+  self: { readonly connectorId: string; readonly key: KeyPair; readonly dialledOrigin: string; readonly pinnedRelayKey: string },
+): Prove => {
   if (challenge.origin !== self.dialledOrigin) {
     throw new FairleadError('relay_untrusted', { detail: `The relay at ${self.dialledOrigin} says that it is another one.` });
   }
-  if (challenge.relay_key !== self.pinnedRelayKey) throw new FairleadError('relay_untrusted', { detail: 'The key of the relay is not the one that was pinned at enrolment.' });
+  if (challenge.relay_key !== self.pinnedRelayKey)
+    throw new FairleadError('relay_untrusted', { detail: 'The key of the relay is not the one that was pinned at enrolment.' });
   const prove = { t: 'prove', connector_id: self.connectorId, nonce: newNonce(), protocol: chooseProtocol(challenge.protocol) } as const;
-  return { ...prove, signature: signDocument(PROVE_TYPE, { direction: 'connector-to-relay', ...common(challenge, prove) }, self.key.privateKey) };
+  return {
+    ...prove,
+    signature: signDocument(PROVE_TYPE, { direction: 'connector-to-relay', ...common(challenge, prove) }, self.key.privateKey),
+  };
 };
 
 /** Step 3, the relay: whether the proof is by this key, for this very challenge. @throws FairleadError `handshake_failed`, `protocol_unsupported` */
 export const checkProof = (challenge: Challenge, prove: Prove, connectorKey: string): void => {
   if (prove.protocol < challenge.protocol.min || prove.protocol > challenge.protocol.max) throw new FairleadError('protocol_unsupported');
   const document = { direction: 'connector-to-relay', ...common(challenge, prove) };
-  if (!documentHolds(PROVE_TYPE, document, connectorKey, prove.signature)) throw new FairleadError('handshake_failed', { detail: 'The proof of the connector does not hold.' });
+  if (!documentHolds(PROVE_TYPE, document, connectorKey, prove.signature))
+    throw new FairleadError('handshake_failed', { detail: 'The proof of the connector does not hold.' });
 };
 
 const limits = {
@@ -111,7 +121,9 @@ export interface EnrollmentRequest {
 const enrollmentDocument = ({ secret, key, label, origin }: EnrollmentRequest) => ({ secret, key, label, origin });
 
 /** Proves that who enrols holds the private key, for this token at this relay. */
-export const makeEnrollmentProof = (request: EnrollmentRequest, privateKey: string): string => signDocument(ENROLL_TYPE, enrollmentDocument(request), privateKey);
+export const makeEnrollmentProof = (request: EnrollmentRequest, privateKey: string): string =>
+  signDocument(ENROLL_TYPE, enrollmentDocument(request), privateKey);
 
 /** Whether the proof of an enrolment holds. @param request with the relay's own origin */
-export const enrollmentProofHolds = (request: EnrollmentRequest, proof: string): boolean => documentHolds(ENROLL_TYPE, enrollmentDocument(request), request.key, proof);
+export const enrollmentProofHolds = (request: EnrollmentRequest, proof: string): boolean =>
+  documentHolds(ENROLL_TYPE, enrollmentDocument(request), request.key, proof);

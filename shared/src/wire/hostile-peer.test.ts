@@ -38,13 +38,26 @@ describe('a hostile peer', () => {
   const rawRelay = (handle: AnswerHandler = async () => json({})) => {
     const pair = memoryPair();
     let end: ChannelEnd | undefined;
-    const connector = createAnsweringChannel(pair.right.transport, systemClock, { handle, onAdvertised: () => {}, onEnd: (why) => void (end = why) });
-    return { pair, connector, say: (text: string | Buffer) => (typeof text === 'string' ? pair.left.transport.sendText(text) : pair.left.transport.sendBytes(text)), end: () => end };
+    const connector = createAnsweringChannel(pair.right.transport, systemClock, {
+      handle,
+      onAdvertised: () => {},
+      onEnd: (why) => void (end = why),
+    });
+    return {
+      pair,
+      connector,
+      say: (text: string | Buffer) => (typeof text === 'string' ? pair.left.transport.sendText(text) : pair.left.transport.sendBytes(text)),
+      end: () => end,
+    };
   };
   const request = JSON.stringify({ t: 'request', id: 1, ...asked() });
 
   it.each([
-    ['a duplicate member', request.replace('"operation":"get_step"', '"operation":"get_step","operation":"approve_gate"'), 'malformed_json'],
+    [
+      'a duplicate member',
+      request.replace('"operation":"get_step"', '"operation":"get_step","operation":"approve_gate"'),
+      'malformed_json',
+    ],
     ['__proto__', request.replace('"step_id"', '"__proto__"'), 'malformed_json'],
     ['an unsafe integer', request.replace('"step_x"', '9007199254740993'), 'malformed_json'],
     ['a lone surrogate', request.replace('step_x', '\\ud800'), 'malformed_json'],
@@ -89,7 +102,12 @@ describe('a hostile peer', () => {
     const pair = memoryPair();
     let end: ChannelEnd | undefined;
     const relay = createRequestingChannel(pair.left.transport, systemClock, { onAdvertise: () => {}, onEnd: (why) => void (end = why) });
-    return { relay, say: (text: string | Buffer) => (typeof text === 'string' ? pair.right.transport.sendText(text) : pair.right.transport.sendBytes(text)), end: () => end };
+    return {
+      relay,
+      say: (text: string | Buffer) =>
+        typeof text === 'string' ? pair.right.transport.sendText(text) : pair.right.transport.sendBytes(text),
+      end: () => end,
+    };
   };
   const chunk = (id: number, length: number) => {
     const message = Buffer.alloc(4 + length);

@@ -140,6 +140,11 @@ export const memoryPair = (): MemoryPair => {
   const right = new Half();
   left.peer = right;
   right.peer = left;
-  const side = (half: Half): Side => ({ transport: half.transport, sent: half.sent, fence: () => half.fence(true), lift: () => half.fence(false) });
+  const side = (half: Half): Side => ({
+    transport: half.transport,
+    sent: half.sent,
+    fence: () => half.fence(true),
+    lift: () => half.fence(false),
+  });
   return { left: side(left), right: side(right), cut: () => left.cut() };
 };

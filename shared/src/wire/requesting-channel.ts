@@ -27,7 +27,11 @@ const lost = ({ sent, options, stream }: Pending, otherwise: ErrorCode): Fairlea
  * The relay's side of a session, over a transport whose handshake is done. Requests are multiplexed and bounded per instance; every one
  * has a deadline, and all fail at once when the line ends.
  */
-export const createRequestingChannel = (transport: Transport, clock: Clock, { onAdvertise, onEnd }: RequestingChannelOptions): RequestingChannel => {
+export const createRequestingChannel = (
+  transport: Transport,
+  clock: Clock,
+  { onAdvertise, onEnd }: RequestingChannelOptions,
+): RequestingChannel => {
   const pending = new Map<number, Pending>();
   const perInstance = new Map<string, number>();
   const writer = createFairWriter(transport);
@@ -91,7 +95,8 @@ export const createRequestingChannel = (transport: Transport, clock: Clock, { on
   };
 
   const dispatch = ({ frame, body }: Decoded<ConnectorFrame | Chunk>) => {
-    if ('id' in frame && frame.id > lastId) throw new FairleadError('protocol_unsupported', { detail: 'The connector answered what was never asked.' });
+    if ('id' in frame && frame.id > lastId)
+      throw new FairleadError('protocol_unsupported', { detail: 'The connector answered what was never asked.' });
     switch (frame.t) {
       case 'response':
         return respond(frame, body);
@@ -99,12 +104,14 @@ export const createRequestingChannel = (transport: Transport, clock: Clock, { on
         return fail(frame.id, () => FairleadError.fromProblem(frame.problem));
       case 'chunk': {
         const stream = pending.get(frame.id)?.stream;
-        if (stream && !stream.push(frame.bytes)) throw new FairleadError('protocol_unsupported', { detail: 'The connector sent more than its credit.' });
+        if (stream && !stream.push(frame.bytes))
+          throw new FairleadError('protocol_unsupported', { detail: 'The connector sent more than its credit.' });
         return;
       }
       case 'end': {
         const { problem } = frame;
-        if (pending.has(frame.id) && !pending.get(frame.id)?.stream) throw new FairleadError('protocol_unsupported', { detail: 'The connector ended a stream that never began.' });
+        if (pending.has(frame.id) && !pending.get(frame.id)?.stream)
+          throw new FairleadError('protocol_unsupported', { detail: 'The connector ended a stream that never began.' });
         if (problem) return fail(frame.id, () => FairleadError.fromProblem(problem));
         return take(frame.id)?.stream?.end();
       }

@@ -19,7 +19,11 @@ afterEach(() => {
 
 const serve = async (allow?: () => void) => {
   const accepted: ((transport: Transport) => void)[] = [];
-  const sockets = createSocketServer({ clock: systemClock, onTransport: (transport) => accepted.shift()?.(transport), ...(allow && { allow }) });
+  const sockets = createSocketServer({
+    clock: systemClock,
+    onTransport: (transport) => accepted.shift()?.(transport),
+    ...(allow && { allow }),
+  });
   const server = http.createServer();
   server.on('upgrade', (...upgrade) => sockets.upgrade(...upgrade));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -64,7 +68,9 @@ const ended = (transport: Transport) => new Promise<TransportEnd>((resolve) => t
 describe('createSocketServer', () => {
   const status = (port: number, headers: Record<string, string>, path = CONNECT_PATH) =>
     new Promise<number>((resolve, reject) => {
-      const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, [headers['sec-websocket-protocol'] ?? SUBPROTOCOL], { headers: { ...(headers['origin'] && { origin: headers['origin'] }) } });
+      const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, [headers['sec-websocket-protocol'] ?? SUBPROTOCOL], {
+        headers: { ...(headers['origin'] && { origin: headers['origin'] }) },
+      });
       socket.on('unexpected-response', (request, response) => {
         resolve(response.statusCode ?? 0);
         request.destroy();
@@ -128,7 +134,9 @@ describe('silence', () => {
       socket.once('data', (request) => {
         const key = /sec-websocket-key: (.*)\r\n/i.exec(request.toString())![1]!;
         const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
-        socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n\r\n`);
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}\r\n\r\n`,
+        );
       });
       socket.on('error', () => {});
     });
@@ -171,7 +179,15 @@ describe('relayAddress', () => {
     expect(relayAddress('http://127.0.0.1:8090/')).toEqual({ origin: 'http://127.0.0.1:8090', socketUrl: 'ws://127.0.0.1:8090/connect' });
     expect(relayAddress('http://[::1]:8090').socketUrl).toBe('ws://[::1]:8090/connect');
     expect(relayAddress('https://Relay.Example').socketUrl).toBe('wss://relay.example/connect');
-    for (const bad of ['http://relay.example', 'http://127.evil.example', 'ws://localhost', 'https://u:p@relay.example', 'https://relay.example/?x=1', 'relay', 'http://localhost.evil.example']) {
+    for (const bad of [
+      'http://relay.example',
+      'http://127.evil.example',
+      'ws://localhost',
+      'https://u:p@relay.example',
+      'https://relay.example/?x=1',
+      'relay',
+      'http://localhost.evil.example',
+    ]) {
       expect(() => relayAddress(bad), bad).toThrow(FairleadError);
     }
   });
@@ -181,6 +197,8 @@ describe('relayAddress', () => {
     const other = http.createServer((_, response) => response.end('hello'));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     closers.push(() => other.close());
-    expect((await refusal(dialRelay(`http://127.0.0.1:${(other.address() as AddressInfo).port}`, systemClock))).code).toBe('relay_not_running');
+    expect((await refusal(dialRelay(`http://127.0.0.1:${(other.address() as AddressInfo).port}`, systemClock))).code).toBe(
+      'relay_not_running',
+    );
   });
 });

@@ -12,7 +12,8 @@ export const changeOperations = {
   get_change: operation({
     name: 'get_change',
     title: 'Get a change',
-    description: 'What an attempt did, as the daemon observed it: base, snapshot commit, files with line counts, fence findings and whether it is integrated.',
+    description:
+      'What an attempt did, as the daemon observed it: base, snapshot commit, files with line counts, fence findings and whether it is integrated.',
     route: 'GET /changes/:change_id',
     input: z.strictObject({ change_id: ChangeId }),
     output: Change,
@@ -67,7 +68,13 @@ export const changeOperations = {
     title: 'List gates',
     description: 'Lists the gates of an instance, newest first; pending ones wait for a person.',
     route: 'GET /instances/:instance_id/gates',
-    input: z.strictObject({ instance_id: InstanceId, state: z.enum(GATE_STATES).optional(), run_id: RunId.optional(), step_id: StepId.optional(), ...Paging }),
+    input: z.strictObject({
+      instance_id: InstanceId,
+      state: z.enum(GATE_STATES).optional(),
+      run_id: RunId.optional(),
+      step_id: StepId.optional(),
+      ...Paging,
+    }),
     output: page(Gate),
     scope: 'gates:read',
     remote: true,
@@ -87,7 +94,11 @@ export const changeOperations = {
     title: 'Approve a gate',
     description: 'Approves exactly the content whose digest you name. It does not integrate it.',
     route: 'POST /gates/:gate_id/approve',
-    input: z.strictObject({ gate_id: GateId, digest: z.string().max(100).describe('The digest of the gate that you saw'), comment: Comment }),
+    input: z.strictObject({
+      gate_id: GateId,
+      digest: z.string().max(100).describe('The digest of the gate that you saw'),
+      comment: Comment,
+    }),
     output: Gate,
     scope: 'gates:decide',
     effect: 'decide',
@@ -108,7 +119,8 @@ export const changeOperations = {
   integrate_change: operation({
     name: 'integrate_change',
     title: 'Integrate a change',
-    description: 'Replays a completed change onto the live target, validates the resulting tree and moves the branch only if it still is what was validated against.',
+    description:
+      'Replays a completed change onto the live target, validates the resulting tree and moves the branch only if it still is what was validated against.',
     route: 'POST /changes/:change_id/integrate',
     input: z.strictObject({ change_id: ChangeId }),
     output: Change,
@@ -131,7 +143,8 @@ export const changeOperations = {
   list_events: operation({
     name: 'list_events',
     title: 'List events',
-    description: 'Reads the hash-chained history of an instance after a cursor, oldest first. Over HTTP, Accept: text/event-stream follows it live.',
+    description:
+      'Reads the hash-chained history of an instance after a cursor, oldest first. Over HTTP, Accept: text/event-stream follows it live.',
     route: 'GET /instances/:instance_id/events',
     input: z.strictObject({
       instance_id: InstanceId,

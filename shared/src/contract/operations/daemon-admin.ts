@@ -12,7 +12,10 @@ export const PublicKey = z.string().regex(/^[A-Za-z0-9_-]{43}$/, { error: 'must 
 export const Envelope = z.strictObject({
   payloadType: z.string().max(100),
   payload: z.base64().max(16_384),
-  signatures: z.array(z.strictObject({ keyid: z.string().max(100), sig: z.base64().max(200) })).min(1).max(4),
+  signatures: z
+    .array(z.strictObject({ keyid: z.string().max(100), sig: z.base64().max(200) }))
+    .min(1)
+    .max(4),
 });
 export type Envelope = z.infer<typeof Envelope>;
 
@@ -53,7 +56,11 @@ export const daemonAdminOperations = {
       label: z.string().min(1).max(100).optional(),
       target: z.string().max(500).optional().describe('Full branch name; default: the branch that is checked out'),
       policy_ref: z.string().max(500).optional().describe('Where project policy is read from; default: the target'),
-      listed_branches: z.array(z.string().max(500)).max(LIMITS.list.value).default([]).describe('Branches from which a remote base may come; the target always is'),
+      listed_branches: z
+        .array(z.string().max(500))
+        .max(LIMITS.list.value)
+        .default([])
+        .describe('Branches from which a remote base may come; the target always is'),
       default_executor: ExecutorId.default('patch'),
       unconfined: z.boolean().default(false).describe('Allows work without a sandbox for this instance; every record then says so'),
     }),
@@ -75,7 +82,8 @@ export const daemonAdminOperations = {
   create_grant: operation({
     name: 'create_grant',
     title: 'Share an instance',
-    description: 'Grants one connector, at one relay, named operations on an instance, with a budget and an end; answers the delegation and the connector\'s own credential.',
+    description:
+      "Grants one connector, at one relay, named operations on an instance, with a budget and an end; answers the delegation and the connector's own credential.",
     route: 'POST /instances/:instance_id/grants',
     input: z.strictObject({
       instance_id: InstanceId,
@@ -105,7 +113,7 @@ export const daemonAdminOperations = {
   revoke_grant: operation({
     name: 'revoke_grant',
     title: 'Withdraw a grant',
-    description: 'Ends a grant at once. The connector\'s credential for it stops working.',
+    description: "Ends a grant at once. The connector's credential for it stops working.",
     route: 'POST /grants/:grant_id/revoke',
     input: z.strictObject({ grant_id: GrantId }),
     output: Grant,
@@ -152,7 +160,15 @@ export const connectorOperations = {
     description: 'The grant as the daemon holds it and a fresh delegation, for the connector that it was given to.',
     route: 'GET /delegations/:instance_id',
     input: z.strictObject({ instance_id: InstanceId }),
-    output: z.object({ grant: Grant, delegation: Delegation, label: z.string(), machine: z.string(), default_branch: z.string(), executors: z.array(z.string()), origin_digest: z.string().nullable() }),
+    output: z.object({
+      grant: Grant,
+      delegation: Delegation,
+      label: z.string(),
+      machine: z.string(),
+      default_branch: z.string(),
+      executors: z.array(z.string()),
+      origin_digest: z.string().nullable(),
+    }),
     scope: 'none',
     surface: 'connector',
   }),

@@ -2,8 +2,20 @@ import type * as z from 'zod';
 
 /** What a credential must be allowed before an operation is served. */
 export const SCOPES = [
-  'instances:read', 'runs:read', 'runs:write', 'steps:read', 'steps:write', 'artifacts:read', 'events:read',
-  'gates:read', 'gates:decide', 'changes:decide', 'files:read', 'admin:read', 'admin:write', 'none',
+  'instances:read',
+  'runs:read',
+  'runs:write',
+  'steps:read',
+  'steps:write',
+  'artifacts:read',
+  'events:read',
+  'gates:read',
+  'gates:decide',
+  'changes:decide',
+  'files:read',
+  'admin:read',
+  'admin:write',
+  'none',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 

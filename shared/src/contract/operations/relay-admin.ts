@@ -6,7 +6,11 @@ import { PublicKey } from './daemon-admin.ts';
 import { SCOPES, operation } from './operation.ts';
 import { Paging } from './runs.ts';
 
-const Label = z.string().min(1).max(100).regex(/^[^\p{Cc}]*$/u, { error: 'must be one line without control characters' });
+const Label = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line without control characters' });
 
 const Connector = z.object({
   id: ConnectorId,
@@ -30,7 +34,14 @@ const PlannerToken = z.object({
   last_used_at: Time.nullable(),
 });
 
-const EnrollmentToken = z.object({ id: EnrollmentTokenId, label: z.string(), created_at: Time, expires_at: Time, used_at: Time.nullable(), revoked_at: Time.nullable() });
+const EnrollmentToken = z.object({
+  id: EnrollmentTokenId,
+  label: z.string(),
+  created_at: Time,
+  expires_at: Time,
+  used_at: Time.nullable(),
+  revoked_at: Time.nullable(),
+});
 
 export const AuditEntry = z.object({
   id: z.number().int(),
@@ -119,7 +130,15 @@ export const relayAdminOperations = {
     title: 'Make an enrolment token',
     description: 'A secret with which one connector may enrol once.',
     route: 'POST /admin/enrollment-tokens',
-    input: z.strictObject({ label: Label.default('machine'), expires_ms: z.number().int().positive().max(30 * 86_400_000).default(LIMITS.enrollment_token_life.value) }),
+    input: z.strictObject({
+      label: Label.default('machine'),
+      expires_ms: z
+        .number()
+        .int()
+        .positive()
+        .max(30 * 86_400_000)
+        .default(LIMITS.enrollment_token_life.value),
+    }),
     output: EnrollmentToken.extend({ secret: z.string() }),
     scope: 'admin:write',
     effect: 'write',
@@ -154,7 +173,12 @@ export const relayAdminOperations = {
     route: 'POST /admin/planner-tokens',
     input: z.strictObject({
       name: Label,
-      scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).optional().describe('Default: every read and every write that decides nothing, without file reads'),
+      scopes: z
+        .array(z.enum(SCOPES))
+        .min(1)
+        .max(SCOPES.length)
+        .optional()
+        .describe('Default: every read and every write that decides nothing, without file reads'),
       instances: z.array(InstanceId).max(1000).nullable().default(null),
       expires_ms: z.number().int().positive().nullable().default(null),
     }),
@@ -194,7 +218,7 @@ export const relayAdminOperations = {
       secret: z.string().min(20).max(200),
       key: PublicKey,
       label: Label,
-      proof: z.string().max(200).describe('Signature of the connector\'s key over the enrolment document (wire/handshake)'),
+      proof: z.string().max(200).describe("Signature of the connector's key over the enrolment document (wire/handshake)"),
     }),
     output: z.object({ connector_id: ConnectorId, relay_key: PublicKey, relay_origin: z.string() }),
     scope: 'none',

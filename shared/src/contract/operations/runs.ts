@@ -32,7 +32,7 @@ export const runOperations = {
         .max(500)
         .regex(/^refs\/heads\/[^\p{Cc} ~^:?*[\\]+$/u, { error: 'must be a full branch name, such as refs/heads/main' })
         .optional()
-        .describe('One of the listed branches; default: the instance\'s target'),
+        .describe("One of the listed branches; default: the instance's target"),
     }),
     output: Run,
     scope: 'runs:write',
@@ -52,7 +52,7 @@ export const runOperations = {
   get_run: operation({
     name: 'get_run',
     title: 'Get a run',
-    description: 'Tells a run\'s state and its progress.',
+    description: "Tells a run's state and its progress.",
     route: 'GET /runs/:run_id',
     input: z.strictObject({ run_id: RunId }),
     output: Run,
@@ -121,7 +121,9 @@ export const runOperations = {
     route: 'GET /steps/:step_id/wait',
     input: z.strictObject({
       step_id: StepId,
-      cursor: Cursor.optional().describe('next_cursor of the answer before; without it the present state is answered at once if the step has ended or needs a decision'),
+      cursor: Cursor.optional().describe(
+        'next_cursor of the answer before; without it the present state is answered at once if the step has ended or needs a decision',
+      ),
       timeout_ms: z.number().int().nonnegative().max(LIMITS.wait_max.value).default(LIMITS.wait_default.value),
     }),
     output: z.object({
@@ -140,7 +142,8 @@ export const runOperations = {
   get_step_result: operation({
     name: 'get_step_result',
     title: 'Get the result of a step',
-    description: 'The whole result: step, latest attempt, observed change with files and fence findings, validations with exit codes, gate and artifacts.',
+    description:
+      'The whole result: step, latest attempt, observed change with files and fence findings, validations with exit codes, gate and artifacts.',
     route: 'GET /steps/:step_id/result',
     input: z.strictObject({ step_id: StepId }),
     output: StepResult,
@@ -190,7 +193,8 @@ export const runOperations = {
   retry_step: operation({
     name: 'retry_step',
     title: 'Retry a step',
-    description: 'Queues a step that failed again, as a new attempt. Nothing of the old attempt is lost, and the executor is never swapped.',
+    description:
+      'Queues a step that failed again, as a new attempt. Nothing of the old attempt is lost, and the executor is never swapped.',
     route: 'POST /steps/:step_id/retry',
     input: z.strictObject({ step_id: StepId }),
     output: Step,

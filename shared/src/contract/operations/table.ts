@@ -39,9 +39,7 @@ export type OperationTable = Readonly<Record<string, Operation>>;
 
 /** The rows that one API serves. */
 export const operationsOf = (api: 'daemon' | 'relay', table: OperationTable = OPERATIONS): Operation[] =>
-  Object.values(table).filter((row) =>
-    api === 'daemon' ? row.surface !== 'relay_admin' : row.surface === 'relay_admin' || row.remote,
-  );
+  Object.values(table).filter((row) => (api === 'daemon' ? row.surface !== 'relay_admin' : row.surface === 'relay_admin' || row.remote));
 
 /** What a grant allows unless the owner names operations: reads but of files, and writes that decide nothing. */
 export const defaultGrantOperations = (table: OperationTable = OPERATIONS): string[] =>
