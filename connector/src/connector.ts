@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode } from '@fairlead/shared/contract/errors';
+import { ERRORS, type ErrorCode } from '@fairlead/shared/contract/error-table';
 import { isoTime } from '@fairlead/shared/kit/clock';
 import { dialRelay } from '@fairlead/shared/wire/ws-transport';
 import type { RunOrder } from './cli/run.ts';

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { ErrorCode } from '@fairlead/shared/contract/errors';
+import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 import { newRelayId } from '@fairlead/shared/contract/ids';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { readAll } from '@fairlead/shared/kit/http-client';

@@ -1,4 +1,5 @@
-import { ERRORS, FairleadError, type ErrorCode } from '@fairlead/shared/contract/errors';
+import { ERRORS, type ErrorCode } from '@fairlead/shared/contract/error-table';
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Stack, StackOptions } from '../rig/stack.ts';
 
 /** Told each fact that a scenario has proven, as a sentence. */

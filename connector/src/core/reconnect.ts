@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@fairlead/shared/contract/errors';
+import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 
 /** Refusals that only a person changes. Coming back at once would only fill the relay's audit. */
 const BY_DECISION: ReadonlySet<ErrorCode> = new Set([

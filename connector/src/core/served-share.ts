@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@fairlead/shared/contract/errors';
+import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 import type { Grant } from '@fairlead/shared/contract/resources';
 
 /** One shared instance as requests meet it: its grant, made quick to ask. */

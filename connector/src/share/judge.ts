@@ -1,5 +1,5 @@
 import { grantDigest, verifyDelegation } from '@fairlead/shared/kit/delegation';
-import type { ErrorCode } from '@fairlead/shared/contract/errors';
+import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 import { servedShare, type ServedShare } from '../core/served-share.ts';
 import type { ShareRecord } from './share-file.ts';
 

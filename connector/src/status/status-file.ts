@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { ERROR_CODES } from '@fairlead/shared/contract/errors';
+import { ERROR_CODES } from '@fairlead/shared/contract/error-table';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import * as z from 'zod';
 import type { Files } from '../config/files.ts';

@@ -1,4 +1,5 @@
-import { FairleadError, type ErrorCode } from '@fairlead/shared/contract/errors';
+import type { ErrorCode } from '@fairlead/shared/contract/error-table';
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Ledger, Tx } from '../ledger/ledger.ts';

@@ -1,4 +1,5 @@
-import { ERRORS, FairleadError } from '@fairlead/shared/contract/errors';
+import { ERRORS } from '@fairlead/shared/contract/error-table';
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import { pipePrograms, runProgram, type ProgramEnd, type ProgramOrder } from '../process/run.ts';
 
 /**

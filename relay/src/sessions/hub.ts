@@ -1,4 +1,5 @@
-import { FairleadError, type ErrorCode } from '@fairlead/shared/contract/errors';
+import type { ErrorCode } from '@fairlead/shared/contract/error-table';
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';
 import type { KeyPair } from '@fairlead/shared/kit/signature';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
-import { ERRORS, ERROR_CODES, FairleadError, Problem, invalidInput } from './errors.ts';
+import { ERRORS, ERROR_CODES } from './error-table.ts';
+import { FairleadError, Problem, invalidInput } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { EXIT, STEP_STATES } from './states.ts';
 import { TaskSpec } from './task.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { ERROR_CODES } from './errors.ts';
+import { ERROR_CODES } from './error-table.ts';
 import { ArtifactId, AttemptId, ChangeId, GateId, GrantId, InstanceId, RunId, StepId, ValidationId } from './ids.ts';
 import { GATE_REASONS } from './project-policy.ts';
 import {

@@ -1,7 +1,8 @@
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Transport } from '../contract/client.ts';
-import { FairleadError, type ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/error-table.ts';
+import { FairleadError } from '../contract/errors.ts';
 
 export interface RawRequest {
   readonly method: string;

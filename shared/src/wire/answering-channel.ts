@@ -1,4 +1,5 @@
-import { ERRORS, FairleadError, type ErrorCode } from '../contract/errors.ts';
+import { ERRORS, type ErrorCode } from '../contract/error-table.ts';
+import { FairleadError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import type { Clock } from '../kit/clock.ts';
 import { createOutgoingCredit, type OutgoingCredit } from './byte-stream.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FairleadError, type ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/error-table.ts';
+import { FairleadError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { manualClock, systemClock, type Clock } from '../kit/clock.ts';
 import { createAnsweringChannel } from './answering-channel.ts';

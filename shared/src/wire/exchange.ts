@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/error-table.ts';
 import type { Advertised, Descriptor, Request } from './frames.ts';
 
 /** One request as it crosses the wire, without the number that the channel gives it. */

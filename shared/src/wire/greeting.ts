@@ -1,5 +1,6 @@
 import { uuidv7 } from 'uuidv7';
-import { ERRORS, FairleadError, type ErrorCode } from '../contract/errors.ts';
+import { ERRORS, type ErrorCode } from '../contract/error-table.ts';
+import { FairleadError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { KeyPair } from '../kit/signature.ts';

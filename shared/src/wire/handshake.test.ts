@@ -1,7 +1,8 @@
 import { sign as nobleSign, verify as nobleVerify, hashes } from '@noble/ed25519';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { FairleadError, type ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/error-table.ts';
+import { FairleadError } from '../contract/errors.ts';
 import { newRelayId } from '../contract/ids.ts';
 import { canonicalJson } from '../contract/json.ts';
 import { LIMITS } from '../contract/limits.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { FairleadError, ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode } from '../contract/error-table.ts';
+import type { FairleadError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { systemClock } from '../kit/clock.ts';
 import { createAnsweringChannel } from './answering-channel.ts';
