@@ -85,8 +85,8 @@ const startPart = (part: PartName, home: string, ports: Map<string, string>, ext
 const portOf = (running: Running): string => new URL(text(running.ready['url'])).port;
 
 const enrol = async (stack: Pick<Stack, 'admin' | 'json' | 'relayUrl'>): Promise<void> => {
-  const token = await stack.admin.call('create_enrollment_token', { label: 'rig' }, { idempotencyKey: randomUUID() });
-  await stack.json('connector', 'enroll', '--relay', stack.relayUrl, '--token', token.secret, '--label', 'rig');
+  const token = await stack.admin.call('create_enrollment_token', { label: 'machine' }, { idempotencyKey: randomUUID() });
+  await stack.json('connector', 'enroll', '--relay', stack.relayUrl, '--token', token.secret, '--label', 'machine');
 };
 
 const addRepositories = async (home: string, operator: Client, options: StackOptions, confinement: string): Promise<StackInstance[]> => {
@@ -154,7 +154,7 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   for (const { id } of instances) await json('connector', 'share', '--instance', id, ...(options.share ?? []));
   tell(`${instances.length} ${instances.length === 1 ? 'repository' : 'repositories'} registered and shared`);
   await start('connector');
-  const { secret: plannerToken } = await admin.call('create_planner_token', { name: 'rig' }, { idempotencyKey: randomUUID() });
+  const { secret: plannerToken } = await admin.call('create_planner_token', { name: 'planner' }, { idempotencyKey: randomUUID() });
   const planner = httpPlanner(relayUrl, plannerToken);
   await prove(planner, instances);
   tell('the path from planner to repository is proven');
