@@ -20,3 +20,14 @@ export const integrateApproved = async (
     log.warn({ err: error instanceof FairleadError ? error.code : error, change: change.id }, 'not integrated on approval');
   }
 };
+
+/** Goes on with approvals whose integration the last daemon did not live to begin. */
+export const integrateLeftBehind = (options: Pick<SchedulerOptions, 'ledger' | 'delivery' | 'log'>): void => {
+  const { read } = options.ledger;
+  for (const { step_id } of read.changesIn(['held'])) {
+    const gateId = read.step(step_id)?.gate_id;
+    const gate = gateId ? read.gate(gateId) : undefined;
+    if (gate?.state !== 'approved' || !gate.decided_by || !gate.authority) continue;
+    void integrateApproved(options, { step_id, principal: gate.decided_by, authority: gate.authority });
+  }
+};

@@ -4,7 +4,7 @@ import type { Delivery } from '../delivery/delivery.ts';
 import type { StopReason } from '../executors/executor.ts';
 import type { Runner } from '../runner/runner.ts';
 import { admitted, type Waiting } from './admission.ts';
-import { integrateApproved } from './approved.ts';
+import { integrateApproved, integrateLeftBehind } from './approved.ts';
 import { createTimers, type TimerOptions } from './timers.ts';
 
 export interface SchedulerOptions extends TimerOptions {
@@ -81,6 +81,7 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
       taking = true;
       deaf = ledger.onCommit(heard);
       for (const step of ledger.read.stepsIn(['collecting', 'validating'])) begin(step.id, runner.resume);
+      integrateLeftBehind(options);
       timers.set();
       scheduler.wake();
     },
