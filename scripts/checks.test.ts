@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync, copyFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { atLeast, cureFor, missingNeeds, systemOf } from './prepare.mjs';
+import { atLeast, cureFor, headersOf, missingNeeds, systemOf } from './prepare.mjs';
 
 const root = process.cwd();
 let folder = '';
@@ -127,5 +127,14 @@ describe('what a machine must have', () => {
     expect(systemOf('linux', (name: string) => name === 'dnf')).toBe('fedora');
     expect(systemOf('darwin')).toBe('macos');
     expect(systemOf('linux', () => false)).toBe('other');
+  });
+});
+
+describe('the headers of Node', () => {
+  it('are used where they lie beside it and are of its version', () => {
+    plant('include/node/node_version.h', '#define NODE_MAJOR_VERSION 20\n#define NODE_MINOR_VERSION 20\n#define NODE_PATCH_VERSION 2\n');
+    expect(headersOf(join(folder, 'bin', 'node'), '20.20.2')).toBe(folder);
+    expect(headersOf(join(folder, 'bin', 'node'), '22.1.0')).toBeUndefined();
+    expect(headersOf(join(folder, 'elsewhere', 'bin', 'node'), '20.20.2')).toBeUndefined();
   });
 });

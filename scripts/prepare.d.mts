@@ -10,4 +10,5 @@ export function missingNeeds(machine: {
   has?: (name: string) => boolean;
   cxx?: string | undefined;
 }): { need: Need; text: string }[];
+export function headersOf(execPath?: string, version?: string): string | undefined;
 export function prepare(): Promise<boolean>;

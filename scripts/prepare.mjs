@@ -3,7 +3,7 @@
 // `npm run -s X -- --json` prints one document and nothing else.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -115,12 +115,29 @@ const stamp = (file, text) => {
 
 const readStamp = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
 
+/**
+ * The folder of this very Node's own headers, where it was installed with them. With it SQLite is compiled without fetching
+ * headers from nodejs.org, which many networks do not let through.
+ */
+export const headersOf = (execPath = realpathSync(process.execPath), version = process.versions.node) => {
+  const folder = dirname(dirname(execPath));
+  try {
+    const text = readFileSync(join(folder, 'include', 'node', 'node_version.h'), 'utf8');
+    const part = (name) => new RegExp(`#define NODE_${name}_VERSION (\\d+)`).exec(text)?.[1];
+    return ['MAJOR', 'MINOR', 'PATCH'].map(part).join('.') === version ? folder : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 /** Runs a program with its output on our stderr, and says that it still works every ten seconds. */
 const run = (command, args, what) =>
   new Promise((resolve) => {
     const started = Date.now();
     // `npm run -s` hands its silence on, and then nobody would see why an installation failed.
     const { npm_config_loglevel: _, ...env } = process.env;
+    const headers = headersOf();
+    if (headers !== undefined) env.npm_config_nodedir ??= headers;
     const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     // The bins of our own packages are linked before they are built; pnpm warns, and it does not matter.
     const show = (chunk) => {
@@ -143,7 +160,7 @@ const installDependencies = async (digest) => {
   const code = await run('npx', ['-y', 'pnpm@10.34.9', 'install', '--frozen-lockfile', '--reporter=append-only'], 'still installing');
   if (code !== 0) {
     say(
-      'fairlead: the installation of dependencies failed; see above. Check the network and the registry, then run the same command again.',
+      'fairlead: the installation of dependencies failed; see above. It needs the npm registry, and nodejs.org for the headers of a Node that was installed without them. Check the network, then run the same command again.',
     );
     return false;
   }
