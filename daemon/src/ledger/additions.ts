@@ -1,9 +1,9 @@
 import { grantDigest } from '@fairlead/shared/kit/delegation';
 import { prefixOf } from '@fairlead/shared/contract/ids';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Database } from '@fairlead/shared/kit/sqlite';
 import type { ArtifactRecord, AttemptRecord, ChangeRecord, GateRecord, GrantRecord, RunRecord, StepRecord } from '../core/records.ts';
 import type { Append } from './append.ts';
+import type { LateWrites } from './late-writes.ts';
 import type { Tx } from './ledger.ts';
 import type { Tables } from './tables.ts';
 import { grantView } from './views.ts';
@@ -164,14 +164,14 @@ const evidenceAdditions = (tables: Tables, append: Append, at: () => number) =>
 
 /** Every row that can be added, with its line of history. */
 export const createAdditions = (
-  db: Database,
+  late: LateWrites,
   tables: Tables,
   append: Append,
   at: () => number,
   nextQueueOrder: () => number,
 ): Tx['add'] => {
-  const lastSequence = db.prepare('select coalesce(max(sequence), 0) from grants').pluck();
-  const keepPolicy = db.prepare('insert into policies (digest, body) values (?, ?) on conflict (digest) do nothing');
+  const lastSequence = late.reader('select coalesce(max(sequence), 0) from grants', 'one');
+  const keepPolicy = late.writer('insert into policies (digest, body) values (?, ?) on conflict (digest) do nothing');
   return {
     ...workAdditions(tables, append, at, nextQueueOrder),
     ...evidenceAdditions(tables, append, at),

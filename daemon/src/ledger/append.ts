@@ -1,9 +1,9 @@
-import type { Database } from '@fairlead/shared/kit/sqlite';
 import type { EventType } from '@fairlead/shared/contract/resources';
 import type { EventRecord } from '../core/records.ts';
 import { chainName, eventHash, instanceHash, textsOf } from './chain.ts';
 import type { Heads } from './heads.ts';
 import type { About } from './ledger.ts';
+import type { Lines } from './lines.ts';
 
 /** Whose line of history it is. */
 export interface Subject {
@@ -18,54 +18,32 @@ export type Append = (type: EventType, subject: Subject, about: About, data?: Re
 /**
  * Makes the one function that writes history.
  * @param at the time of the transaction in epoch ms
- * @param written takes each line for the listeners
  */
-export const createAppend = (db: Database, heads: Heads, at: () => number, written: (event: EventRecord) => void): Append => {
-  const insert = db.prepare(
-    `insert into events (instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-
-  return (type, subject, about, data) => {
-    const { instance_id } = subject;
-    const run_id = subject.run_id ?? null;
-    const wholeChain = chainName.instance(instance_id);
-    const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
-    const whole = heads.get(wholeChain);
-    const before = heads.get(chain);
-    const body = {
-      instance_id,
-      instance_seq: whole.seq + 1,
-      run_id,
-      run_seq: run_id === null ? null : before.seq + 1,
-      step_id: subject.step_id ?? null,
-      type,
-      at: at(),
-      principal: about.principal,
-      authority: about.authority,
-      data: { ...data, ...about.data, ...(about.grant_digest !== undefined && { grant_digest: about.grant_digest }) },
-    };
-    const texts = textsOf(body);
-    const hash = eventHash(before.hash, body, texts);
-    const event: EventRecord = { ...body, prev_hash: before.hash, hash, instance_hash: instanceHash(whole.hash, hash) };
-    insert.run(
-      event.instance_id,
-      event.instance_seq,
-      event.run_id,
-      event.run_seq,
-      event.step_id,
-      event.type,
-      event.at,
-      texts.principal,
-      event.authority,
-      texts.data,
-      event.prev_hash,
-      event.hash,
-      event.instance_hash,
-    );
-    heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
-    heads.set(chain, { seq: before.seq + 1, hash });
-    written(event);
-    return event;
+export const createAppend = (lines: Lines, heads: Heads, at: () => number): Append =>
+  (type, subject, about, data) => {
+  const { instance_id } = subject;
+  const run_id = subject.run_id ?? null;
+  const wholeChain = chainName.instance(instance_id);
+  const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
+  const whole = heads.get(wholeChain);
+  const before = heads.get(chain);
+  const body = {
+    instance_id,
+    instance_seq: whole.seq + 1,
+    run_id,
+    run_seq: run_id === null ? null : before.seq + 1,
+    step_id: subject.step_id ?? null,
+    type,
+    at: at(),
+    principal: about.principal,
+    authority: about.authority,
+    data: { ...data, ...about.data, ...(about.grant_digest !== undefined && { grant_digest: about.grant_digest }) },
   };
-};
+  const texts = textsOf(body);
+  const hash = eventHash(before.hash, body, texts);
+  const event: EventRecord = { ...body, prev_hash: before.hash, hash, instance_hash: instanceHash(whole.hash, hash) };
+  heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
+  heads.set(chain, { seq: before.seq + 1, hash });
+  lines.add(event, texts);
+  return event;
+  };

@@ -22,7 +22,7 @@ type Bare = Omit<Body, 'principal' | 'data'>;
 const linked = (previous: string, text: string): string => `sha256:${digest('sha256', `${previous}\n${text}`, 'hex')}`;
 
 /** The parts of an event that are kept as text of their own: its principal and its data, both as canonical JSON. */
-interface Texts {
+export interface Texts {
   readonly principal: string;
   readonly data: string;
 }

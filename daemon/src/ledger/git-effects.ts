@@ -1,7 +1,7 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Database } from '@fairlead/shared/kit/sqlite';
 import { machine } from '../core/machine.ts';
 import type { GitEffectRecord, GitEffectState } from '../core/records.ts';
+import type { LateWrites } from './late-writes.ts';
 import type { Tx } from './ledger.ts';
 import type { Tables } from './tables.ts';
 
@@ -18,8 +18,8 @@ const effect = machine<GitEffectState, 'applied' | 'reconciled' | 'abandoned'>('
 });
 
 /** Only the ledger writes these rows; they are no history of their own, the change's events are. */
-export const createGitEffects = (tables: Tables, at: () => number, db: Database): Tx['effects'] => {
-  const lastId = db.prepare('select coalesce(max(id), 0) from git_effects').pluck();
+export const createGitEffects = (tables: Tables, at: () => number, late: LateWrites): Tx['effects'] => {
+  const lastId = late.reader('select coalesce(max(id), 0) from git_effects', 'one');
   return {
     plan(planned): GitEffectRecord {
       const record: GitEffectRecord = {

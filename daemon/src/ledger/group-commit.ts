@@ -7,12 +7,13 @@ interface Unit {
   readonly reject: (error: unknown) => void;
 }
 
-interface Hooks<Mark> {
+interface Hooks {
   /** At the start of a batch, inside its transaction. */
   begin(): void;
-  /** How much was written so far; `undo` goes back to such a mark when a unit is undone. */
-  mark(): Mark;
-  undo(mark: Mark): void;
+  /** Around each unit: `end` keeps what it did, and `undo` takes it back. */
+  beginUnit(): void;
+  endUnit(): void;
+  undoUnit(): void;
   /** All units are done, the commit follows. */
   committing(): void;
   /** The commit is on the disk; promises settle after this. */
@@ -32,34 +33,28 @@ export interface GroupCommit {
 }
 
 /**
- * Group commit: the units of one event-loop turn share one immediate transaction, a savepoint each. One sync of the disk
+ * Group commit: the units of one event-loop turn share one immediate transaction. One sync of the disk
  * serves them all, and a unit that throws is undone alone.
  */
-export const createGroupCommit = <Mark>(db: Database, hooks: Hooks<Mark>): GroupCommit => {
+export const createGroupCommit = (db: Database, hooks: Hooks): GroupCommit => {
   const begin = db.prepare('begin immediate');
   const commit = db.prepare('commit');
   const rollback = db.prepare('rollback');
-  const savepoint = db.prepare('savepoint unit');
-  const release = db.prepare('release unit');
-  const undo = db.prepare('rollback to unit');
   let waiting: Unit[] = [];
   let scheduled = false;
   let closed = false;
 
   /** Does one unit, and answers how its promise settles once the batch is committed. Throws only when the batch is lost. */
   const perform = (unit: Unit): (() => void) => {
-    const mark = hooks.mark();
-    savepoint.run();
+    hooks.beginUnit();
     try {
       const value = unit.work();
-      release.run();
+      hooks.endUnit();
       return () => unit.resolve(value);
     } catch (error) {
-      hooks.undo(mark);
       // SQLite itself rolls a whole transaction back on a full disk; then nothing of this batch is left to keep.
       if (!db.inTransaction) throw error;
-      undo.run();
-      release.run();
+      hooks.undoUnit();
       return () => unit.reject(asStorageError(error));
     }
   };

@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Database } from '@fairlead/shared/kit/sqlite';
+import type { LateWrites } from './late-writes.ts';
 import type { IdempotencyScope } from './ledger.ts';
 
 export interface Idempotency {
@@ -13,9 +13,9 @@ export interface Idempotency {
  * Idempotency keys, scoped to an instance and a stable subject, over a digest of operation and input. An effect that throws
  * leaves no key, because its savepoint is undone with it: the same request may be sent again.
  */
-export const createIdempotency = (db: Database, at: () => number): Idempotency => {
-  const find = db.prepare('select operation, digest, answer from idempotency where instance_id = ? and subject = ? and key = ?');
-  const keep = db.prepare(
+export const createIdempotency = (late: LateWrites, at: () => number): Idempotency => {
+  const find = late.reader('select operation, digest, answer from idempotency where instance_id = ? and subject = ? and key = ?');
+  const keep = late.writer(
     'insert into idempotency (instance_id, subject, key, operation, digest, run_id, answer, at) values (@instance_id, @subject, @key, @operation, @digest, @run_id, @answer, @at)',
   );
   const answered: Idempotency['answered'] = (scope) => {

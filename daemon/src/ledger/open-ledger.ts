@@ -6,7 +6,9 @@ import { verifyChains, type StoredLine } from './chain.ts';
 import { createHeads } from './heads.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { journalCommit } from './journal.ts';
+import { createLateWrites } from './late-writes.ts';
 import type { Ledger } from './ledger.ts';
+import { createLines } from './lines.ts';
 import spine from './migrations/0001-spine.sql';
 import { createReads } from './reads.ts';
 import { openTables } from './tables.ts';
@@ -45,41 +47,46 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
   // Larger than the defaults (1,000 pages, 2 MB): a checkpoint costs two syncs, and a long history should not be read from disk.
   db.pragma('wal_autocheckpoint = 4000');
   db.pragma('cache_size = -16000');
-  const tables = openTables(db);
-  const read = createReads(db, tables);
+  const late = createLateWrites(db);
+  const tables = openTables(late);
+  const read = createReads(late, tables);
+  const lines = createLines(late);
   const listeners = new Set<(events: readonly EventRecord[]) => void>();
   let now = clock.now();
-  let written: EventRecord[] = [];
+  let headsBefore = 0;
+  let committed: readonly EventRecord[] = [];
   const heads = createHeads(db);
-  const { tx, idempotency } = createTransaction(
-    db,
-    tables,
-    read,
-    heads,
-    () => now,
-    (event) => void written.push(event),
-  );
+  const { tx, idempotency } = createTransaction(late, tables, read, lines, heads, () => now);
 
   const publish = (): void => {
-    const events = written;
-    written = [];
+    const events = committed;
+    committed = [];
     if (events.length > 0) for (const listener of listeners) listener(events);
   };
   const group = createGroupCommit(db, {
     begin: () => void (now = clock.now()),
-    mark: () => ({ events: written.length, heads: heads.mark() }),
-    undo: (mark) => {
-      written.length = mark.events;
-      heads.undo(mark.heads);
+    beginUnit() {
+      headsBefore = heads.mark();
+      late.begin();
     },
-    committing: () => {
+    endUnit: () => late.end(),
+    undoUnit() {
+      heads.undo(headsBefore);
+      late.undo();
+    },
+    committing() {
+      late.flush();
       heads.write();
-      journalCommit(written, 'before');
+      journalCommit(lines.events, 'before');
     },
-    committed: () => journalCommit(written, 'after'),
+    committed() {
+      committed = lines.events;
+      late.committed();
+      journalCommit(committed, 'after');
+    },
     publish,
     failed: () => {
-      written = [];
+      late.forget();
       heads.forget();
     },
   });

@@ -1,9 +1,9 @@
-import type { Database } from '@fairlead/shared/kit/sqlite';
 import { prefixOf } from '@fairlead/shared/contract/ids';
 import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
 import type { ChangeRecord, EventRecord, InstanceRecord, StepRecord } from '../core/records.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { GENESIS, chainName } from './chain.ts';
+import type { LateWrites } from './late-writes.ts';
 import type { Reads } from './ledger.ts';
 import type { Tables } from './tables.ts';
 
@@ -12,11 +12,11 @@ const shown = ({ prefix: _prefix, ...instance }: InstanceRecord & { readonly pre
 const maybe = (column: string, parameter = column) => `(@${parameter} is null or ${column} = @${parameter})`;
 const nullable = <T>(value: T | undefined): T | null => value ?? null;
 
-const instanceReads = (db: Database, tables: Tables) => {
+const instanceReads = (late: LateWrites, tables: Tables) => {
   const registered = tables.instances.select('where removed_at is null order by added_at, id');
   const everyInstance = tables.instances.select('order by added_at, id');
   const byRepository = tables.instances.select('where repository = @path and removed_at is null');
-  const prefix = db.prepare('select 1 from instances where prefix = ?').pluck();
+  const prefix = late.reader('select 1 from instances where prefix = ?', 'one');
   const grants = tables.grants.select(`where ${maybe('instance_id')} order by sequence desc`);
   const grantFor = tables.grants.select(
     'where connector_key = @connector_key and instance_id = @instance_id order by sequence desc limit 1',
@@ -39,22 +39,22 @@ const instanceReads = (db: Database, tables: Tables) => {
   } satisfies Partial<Reads>;
 };
 
-const stepReads = (db: Database, tables: Tables) => {
+const stepReads = (late: LateWrites, tables: Tables) => {
   const runs = tables.runs.select(
     `where instance_id = @instance_id and ${maybe('state')} and (@after is null or id < @after) order by id desc limit @limit`,
   );
-  const counts = db.prepare('select state, count(*) as count from steps where run_id = ? group by state');
+  const counts = late.reader('select state, count(*) as count from steps where run_id = ? group by state');
   const steps = tables.steps.select(
     `where run_id = @run_id and number > coalesce((select number from steps where id = @after and run_id = @run_id), 0) order by number limit @limit`,
   );
   const notEnded = tables.steps.select('where ended_at is null order by queue_order');
   const inEndState = tables.steps.select('where state = @state order by queue_order');
-  const queued = db.prepare("select id from steps where state = 'queued' order by queue_order limit ?").pluck();
-  const queueLength = db.prepare("select count(*) from steps where state = 'queued'").pluck();
-  const position = db.prepare("select count(*) from steps where state = 'queued' and queue_order <= ?").pluck();
+  const queued = late.reader("select id from steps where state = 'queued' order by queue_order limit ?", 'one');
+  const queueLength = late.reader("select count(*) from steps where state = 'queued'", 'one');
+  const position = late.reader("select count(*) from steps where state = 'queued' and queue_order <= ?", 'one');
   const attempts = tables.attempts.select('where step_id = @step_id order by number');
   const activeAttempts = tables.attempts.select("where state = 'active' order by id");
-  const policy = db.prepare('select body from policies where digest = ?').pluck();
+  const policy = late.reader('select body from policies where digest = ?', 'one');
   return {
     run: (id) => tables.runs.get(id),
     runs: ({ instance_id, state, after, limit }) => runs({ instance_id, state: nullable(state), after: nullable(after), limit }),
@@ -84,7 +84,7 @@ const stepReads = (db: Database, tables: Tables) => {
   } satisfies Partial<Reads>;
 };
 
-const evidenceReads = (db: Database, tables: Tables) => {
+const evidenceReads = (late: LateWrites, tables: Tables) => {
   const changes = tables.changes.select('where step_id = @step_id order by id');
   const changesIn = tables.changes.select('where state = @state order by id');
   const validations = tables.validations.select(`where step_id = @step_id and ${maybe('attempt_id')} order by id`);
@@ -93,7 +93,7 @@ const evidenceReads = (db: Database, tables: Tables) => {
   );
   const expired = tables.gates.select("where state = 'pending' and expires_at <= @now order by expires_at");
   const artifacts = tables.artifacts.select(`where step_id = @step_id and ${maybe('attempt_id')} order by id`);
-  const artifactBytes = db.prepare('select coalesce(sum(size), 0) from (select distinct sha256, size from artifacts)').pluck();
+  const artifactBytes = late.reader('select coalesce(sum(size), 0) from (select distinct sha256, size from artifacts)', 'one');
   const effects = tables.effects.select(`where ${maybe('state')} and ${maybe('change_id')} order by id`);
   return {
     change: (id) => tables.changes.get(id),
@@ -112,7 +112,7 @@ const evidenceReads = (db: Database, tables: Tables) => {
   } satisfies Partial<Reads>;
 };
 
-const historyReads = (db: Database, tables: Tables) => {
+const historyReads = (late: LateWrites, tables: Tables) => {
   // One statement for each way of asking, so that each can use its index; the plus keeps SQLite from walking the whole instance.
   const ofInstance = tables.events.select('where instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
   const ofRun = tables.events.select(
@@ -121,8 +121,8 @@ const historyReads = (db: Database, tables: Tables) => {
   const ofStep = tables.events.select(
     'where run_id = (select run_id from steps where id = @step_id) and step_id = @step_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit',
   );
-  const head = db.prepare('select seq, hash from heads where chain = ?');
-  const setting = db.prepare('select value from settings where name = ?').pluck();
+  const head = late.reader('select seq, hash from heads where chain = ?');
+  const setting = late.reader('select value from settings where name = ?', 'one');
   return {
     events: ({ instance_id, after, limit, run_id, step_id }): EventRecord[] => {
       if (step_id !== undefined)
@@ -132,14 +132,14 @@ const historyReads = (db: Database, tables: Tables) => {
     head: (instanceId) =>
       (head.get(chainName.instance(instanceId)) as { seq: number; hash: string } | undefined) ?? { seq: 0, hash: GENESIS },
     halted: () => setting.get('halted') === '1',
-    size: () => (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number),
+    size: () => (late.db.pragma('page_count', { simple: true }) as number) * (late.db.pragma('page_size', { simple: true }) as number),
   } satisfies Partial<Reads>;
 };
 
 /** Every read of the ledger, as prepared statements over one connection. */
-export const createReads = (db: Database, tables: Tables): Reads => ({
-  ...instanceReads(db, tables),
-  ...stepReads(db, tables),
-  ...evidenceReads(db, tables),
-  ...historyReads(db, tables),
+export const createReads = (late: LateWrites, tables: Tables): Reads => ({
+  ...instanceReads(late, tables),
+  ...stepReads(late, tables),
+  ...evidenceReads(late, tables),
+  ...historyReads(late, tables),
 });

@@ -1,12 +1,13 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Database } from '@fairlead/shared/kit/sqlite';
-import type { EventRecord, GrantRecord, StepRecord } from '../core/records.ts';
+import type { GrantRecord, StepRecord } from '../core/records.ts';
 import { createAdditions } from './additions.ts';
 import { createAppend } from './append.ts';
 import { createGitEffects } from './git-effects.ts';
 import type { Heads } from './heads.ts';
 import { createIdempotency, type Idempotency } from './idempotency.ts';
+import type { LateWrites } from './late-writes.ts';
 import type { Reads, Tx } from './ledger.ts';
+import type { Lines } from './lines.ts';
 import { createMoves } from './moves.ts';
 import type { Tables } from './tables.ts';
 
@@ -55,22 +56,22 @@ interface Work {
 
 /** Everything that a unit of work may do. One object serves all units: the time moves on with each batch. */
 export const createTransaction = (
-  db: Database,
+  late: LateWrites,
   tables: Tables,
   read: Reads,
+  lines: Lines,
   heads: Heads,
   at: () => number,
-  written: (event: EventRecord) => void,
 ): Work => {
-  const append = createAppend(db, heads, at, written);
-  const lastOrder = db.prepare('select coalesce(max(queue_order), 0) from steps').pluck();
+  const append = createAppend(lines, heads, at);
+  const lastOrder = late.reader('select coalesce(max(queue_order), 0) from steps', 'one');
   let order = lastOrder.get() as number;
   // A number that an undone unit drew is not drawn again; the order is what matters, and holes do not.
   const nextQueueOrder = () => ++order;
   const grants = grantWork(tables, append, at);
-  const idempotency = createIdempotency(db, at);
-  const endCredentials = db.prepare('update credentials set revoked_at = @at where grant_id = @id and revoked_at is null');
-  const setSetting = db.prepare('insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value');
+  const idempotency = createIdempotency(late, at);
+  const endCredentials = late.writer('update credentials set revoked_at = @at where grant_id = @id and revoked_at is null');
+  const setSetting = late.writer('insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value');
   const revokeGrant: Tx['revokeGrant'] = (id, about) => {
     endCredentials.run({ id, at: at() });
     return grants.revokeGrant(id, about);
@@ -80,7 +81,7 @@ export const createTransaction = (
     get at() {
       return at();
     },
-    add: createAdditions(db, tables, append, at, nextQueueOrder),
+    add: createAdditions(late, tables, append, at, nextQueueOrder),
     move: createMoves(tables, append, at, nextQueueOrder),
     set: {
       attempt: (id, set) => tables.attempts.update(id, set),
@@ -109,7 +110,7 @@ export const createTransaction = (
     note: ({ type, instance_id, run_id, step_id, ...about }) =>
       append(type, { instance_id, ...(run_id !== undefined && { run_id }), ...(step_id !== undefined && { step_id }) }, about),
     idempotent: (scope, effect) => idempotency.once(scope, effect),
-    effects: createGitEffects(tables, at, db),
+    effects: createGitEffects(tables, at, late),
   };
   return { tx, idempotency };
 };
