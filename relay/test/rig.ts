@@ -10,7 +10,14 @@ import { makeCertificate, makeDelegation, type DelegationDocument } from '@fairl
 import { nodeTransport } from '@fairlead/shared/kit/http-client';
 import { generateKey, instanceIdOf, newInstanceNonce, type KeyPair } from '@fairlead/shared/kit/signature';
 import { createAnsweringChannel } from '@fairlead/shared/wire/answering-channel';
-import type { AnswerHandler, AnsweringChannel, ChannelEnd, WireRequest } from '@fairlead/shared/wire/exchange';
+import type {
+  AnswerHandler,
+  AnsweringChannel,
+  AnsweringContext,
+  ChannelEnd,
+  WireAnswer,
+  WireRequest,
+} from '@fairlead/shared/wire/exchange';
 import type { Advertised, Descriptor } from '@fairlead/shared/wire/frames';
 import { greetRelay } from '@fairlead/shared/wire/greeting';
 import { makeEnrollmentProof } from '@fairlead/shared/wire/handshake';
@@ -131,10 +138,13 @@ const json = (value: unknown) => ({ status: 200, type: 'application/json', body:
 /** Answers everything with what was asked. */
 export const echo: AnswerHandler = async (request) => json({ operation: request.operation, input: request.input });
 
+/** Answers as a connector does, with a signal for what sleeps. */
+type TestHandler = (request: WireRequest, context: AnsweringContext & { readonly signal: AbortSignal }) => Promise<WireAnswer>;
+
 /** A connector over the real wire, whose daemon is a function. */
 export const testConnector = async (
   relay: TestRelay,
-  handle: AnswerHandler = echo,
+  handle: TestHandler = echo,
   identity?: { id: string; key: KeyPair },
 ): Promise<TestConnector> => {
   const { id, key } = identity ?? (await enroll(relay));
@@ -150,7 +160,9 @@ export const testConnector = async (
   const channel: AnsweringChannel = createAnsweringChannel(transport, systemClock, {
     handle(request, context) {
       requests.push(request);
-      return handle(request, context);
+      const controller = new AbortController();
+      context.until.onEnd((why) => controller.abort(why));
+      return handle(request, { ...context, signal: controller.signal });
     },
     onAdvertised(result) {
       answers.push(result);

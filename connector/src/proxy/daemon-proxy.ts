@@ -1,11 +1,11 @@
-import type { Readable } from 'node:stream';
-import { Agent, request as httpRequest } from 'undici';
+import { Agent } from 'undici';
 import { FairleadError, Problem } from '@fairlead/shared/contract/errors';
 import { toHttp } from '@fairlead/shared/contract/http';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
-import { readAll } from '@fairlead/shared/kit/http-client';
+import type { Ending } from '@fairlead/shared/wire/ending';
 import { readEndpoint } from '../share/daemon-access.ts';
 import type { ShareRecord } from '../share/share-file.ts';
+import { exchange, type DaemonAnswer } from './exchange.ts';
 import { withoutMachine } from './without-machine.ts';
 
 /** In which form the asker wants the answer. */
@@ -19,23 +19,17 @@ export interface Forwarded {
   readonly principal: { readonly id: string; readonly name: string };
   readonly idempotencyKey: string | undefined;
   readonly form: Form;
-  readonly signal: AbortSignal;
-}
-
-/** The daemon's answer, its bytes untouched. The body must be read to its end or destroyed. */
-export interface DaemonAnswer {
-  readonly status: number;
-  readonly mediaType: string;
-  /** Bytes of the body, where the daemon said so. */
-  readonly length: number | undefined;
-  readonly body: Readable;
+  /** Up to how many bytes the body is answered whole; 0 is a stream in any case. */
+  readonly limit: number;
+  /** Gives the request up. */
+  readonly until: Ending;
 }
 
 export interface DaemonProxy {
   /**
    * Sends an admitted request to the daemon that serves the share.
-   * @throws FairleadError the daemon's own refusal, `daemon_not_running`, or `outcome_unknown` for a write whose answer was lost; an
-   *   aborted signal throws its reason
+   * @throws FairleadError the daemon's own refusal, `daemon_not_running`, or `outcome_unknown` for a write whose answer was lost; or why
+   *   it was given up
    */
   forward(request: Forwarded): Promise<DaemonAnswer>;
   close(): void;
@@ -43,18 +37,15 @@ export interface DaemonProxy {
 
 const ACCEPT: Readonly<Record<Form, string>> = { json: 'application/json', bytes: '*/*', events: 'text/event-stream' };
 
-/** A problem document is small; anything larger is not one. */
-const PROBLEM_BYTES = 64 * 1024;
-
-const refusalOf = async (status: number, body: Readable): Promise<FairleadError> => {
+const refusalOf = ({ status, body }: DaemonAnswer): FairleadError => {
+  if (!Buffer.isBuffer(body)) body.destroy();
   // The credential is the share: where the daemon no longer knows it, the owner has withdrawn it.
-  if (status === 401) return body.resume() && new FairleadError('grant_expired', { detail: 'The daemon no longer accepts this share' });
+  if (status === 401) return new FairleadError('grant_expired', { detail: 'The daemon no longer accepts this share' });
   try {
-    const problem = Problem.parse(JSON.parse((await readAll(body, PROBLEM_BYTES)).toString('utf8')));
+    const problem = Problem.parse(Buffer.isBuffer(body) ? JSON.parse(body.toString('utf8')) : undefined);
     return FairleadError.fromProblem(withoutMachine(problem));
   } catch {
     // Whatever it was, it may tell of the machine; the daemon's own log has it under the request's id.
-    body.destroy();
     return new FairleadError('internal', { detail: 'The daemon failed without saying why' });
   }
 };
@@ -79,32 +70,49 @@ const failureOf = (row: Operation, sent: boolean): FairleadError =>
 
 /**
  * Kept connections to the daemon. This is the one place that speaks HTTP through undici: it takes less than half the processor time of
- * node:http at both ends, and every operation passes here; command lines use node:http, which starts faster. Requests end by their signals.
+ * node:http at both ends, and every operation passes here; command lines use node:http, which starts faster.
  */
 const daemonConnections = (): Agent => new Agent({ connections: 256, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 });
+
+/** More principals than these are forgotten all at once; those that ask again come back with their next request. */
+const MOST_PRINCIPALS = 1000;
+
+/** Writes principals as the daemon reads them: the same few ask again and again. */
+const principalHeaders = () => {
+  const known = new Map<string, { readonly name: string; readonly header: string }>();
+  return ({ id, name }: Forwarded['principal']): string => {
+    const found = known.get(id);
+    if (found?.name === name) return found.header;
+    const header = Buffer.from(JSON.stringify({ id, name })).toString('base64url');
+    if (known.size >= MOST_PRINCIPALS) known.clear();
+    known.set(id, { name, header });
+    return header;
+  };
+};
 
 export const createDaemonProxy = (agent: Agent = daemonConnections()): DaemonProxy => {
   // A daemon that restarts on another port tells it in its home; what was found there counts from then on.
   const moved = new Map<string, string>();
+  const headerOf = principalHeaders();
 
-  const send = async (url: string, { id, row, input, share, principal, idempotencyKey, form, signal }: Forwarded) => {
+  const send = async (url: string, { id, row, input, share, principal, idempotencyKey, form, limit, until }: Forwarded) => {
     const { method, path, body } = toHttp(row, input);
     const headers: Record<string, string> = {
       accept: ACCEPT[form],
       authorization: `Bearer ${share.connector_token}`,
-      'fairlead-principal': Buffer.from(JSON.stringify({ id: principal.id, name: principal.name })).toString('base64url'),
+      'fairlead-principal': headerOf(principal),
       'fairlead-instance': share.instance_id,
       'fairlead-request': id,
     };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
-    const options = { method, headers, body: body ?? null, signal, dispatcher: agent } as const;
+    const options = { origin: url, path: `/api/v1${path}`, method, headers, body: body ?? null };
     let sent = false;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await httpRequest(`${url}/api/v1${path}`, options);
+        return await exchange(agent, options, { limit, until });
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
+        if (until.why) throw until.why;
         sent ||= !NOT_SENT.has((error as NodeJS.ErrnoException).code ?? '');
         // A kept connection that the daemon closed just then: every request here is a read or carries a key, so it may be sent again.
         if (!sent || attempt > 1) throw failureOf(row, sent);
@@ -129,15 +137,9 @@ export const createDaemonProxy = (agent: Agent = daemonConnections()): DaemonPro
 
   return {
     async forward(request) {
-      const { statusCode: status, headers, body } = await sendWhereItIs(request);
-      if (status < 200 || status >= 300) throw await refusalOf(status, body);
-      const length = headers['content-length'];
-      return {
-        status,
-        mediaType: String(headers['content-type'] ?? 'application/octet-stream'),
-        length: length === undefined ? undefined : Number(length),
-        body,
-      };
+      const answer = await sendWhereItIs(request);
+      if (answer.status < 200 || answer.status >= 300) throw refusalOf(answer);
+      return answer;
     },
     close: () => void agent.destroy(),
   };

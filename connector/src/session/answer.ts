@@ -3,11 +3,12 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import { randomBytes, type Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';
+import { EndingSource, type Ending } from '@fairlead/shared/wire/ending';
 import type { AnswerHandler, AnsweringContext, WireAnswer, WireRequest } from '@fairlead/shared/wire/exchange';
 import { admit } from '../core/admission.ts';
 import type { Allowlist } from '../core/allowlist.ts';
-import { readUpTo } from '../proxy/body.ts';
-import type { DaemonAnswer, DaemonProxy, Form } from '../proxy/daemon-proxy.ts';
+import type { DaemonProxy } from '../proxy/daemon-proxy.ts';
+import type { DaemonAnswer } from '../proxy/exchange.ts';
 import type { JudgedShare } from '../share/judge.ts';
 
 export interface AnswerParts {
@@ -43,37 +44,24 @@ const streamed = async function* (body: AsyncIterable<Uint8Array>, row: Operatio
 };
 
 /** Small JSON travels whole; what is asked for as a stream, or is too large for one frame, in chunks. */
-const carried = async ({ status, mediaType, length, body }: DaemonAnswer, row: Operation, form: Form): Promise<WireAnswer> => {
-  const rest = { status, type: mediaType.startsWith('application/json') ? 'application/json' : mediaType };
-  const known = length === undefined ? {} : { length };
-  if (form !== 'json' || (length ?? 0) > LIMITS.inline_json.value) return { ...rest, ...known, body: streamed(body, row) };
-  try {
-    const read = await readUpTo(body, LIMITS.inline_json.value);
-    return { ...rest, ...known, body: read.whole ?? streamed(read.begun, row) };
-  } catch {
-    throw broken(row);
-  }
+const carried = ({ status, mediaType, length, body }: DaemonAnswer, row: Operation): WireAnswer => {
+  const type = mediaType.startsWith('application/json') ? 'application/json' : mediaType;
+  if (Buffer.isBuffer(body)) return { status, type, body };
+  return { status, type, body: streamed(body, row), ...(length !== undefined && { length }) };
 };
 
 /** Holds on to requests that may take long by their nature, so that a stop can end them. */
 const longOnes = () => {
-  const open = new Set<AbortController>();
+  const open = new Set<EndingSource>();
   return {
-    open: (signal: AbortSignal) => {
-      const controller = new AbortController();
-      const abort = () => controller.abort(signal.reason);
-      signal.addEventListener('abort', abort, { once: true });
-      open.add(controller);
-      return {
-        signal: controller.signal,
-        done: () => {
-          signal.removeEventListener('abort', abort);
-          open.delete(controller);
-        },
-      };
+    open: (until: Ending) => {
+      const source = new EndingSource();
+      until.onEnd((why) => source.end(why));
+      open.add(source);
+      return { until: source, done: () => void open.delete(source) };
     },
-    end: (reason: unknown) => {
-      for (const controller of open) controller.abort(reason);
+    end: (why: Error) => {
+      for (const source of open) source.end(why);
     },
   };
 };
@@ -95,16 +83,11 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
    * What a request runs under. A read ends with its asker. A write that has begun is not taken back by one who hung up; it ends when no
    * operation of its class takes that long.
    */
-  const under = (row: Operation, context: AnsweringContext): { signal: AbortSignal; done: () => void } => {
+  const under = (row: Operation, { until }: AnsweringContext): { until: Ending; done: () => void } => {
     if (row.effect === 'read')
-      return row.deadline === 'plain' && row.stream === 'none'
-        ? { signal: context.signal, done: () => undefined }
-        : long.open(context.signal);
-    const controller = new AbortController();
-    return {
-      signal: controller.signal,
-      done: clock.after(LIMITS.slow_deadline.value, () => controller.abort(new FairleadError('outcome_unknown'))),
-    };
+      return row.deadline === 'plain' && row.stream === 'none' ? { until, done: () => undefined } : long.open(until);
+    const source = new EndingSource();
+    return { until: source, done: clock.after(LIMITS.slow_deadline.value, () => source.end(new FairleadError('outcome_unknown'))) };
   };
 
   const serve = async (request: WireRequest, context: AnsweringContext): Promise<WireAnswer> => {
@@ -118,7 +101,7 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
     };
     const { row, input } = admit(allowlist, share?.served, asked, clock.now());
     const form = row.stream === 'none' ? 'json' : (request.accept ?? 'json');
-    const { signal, done } = under(row, context);
+    const { until, done } = under(row, context);
     let answer: WireAnswer | undefined;
     try {
       const { principal, idempotency_key: idempotencyKey } = request;
@@ -130,9 +113,10 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
         principal,
         idempotencyKey,
         form,
-        signal,
+        limit: form === 'json' ? LIMITS.inline_json.value : 0,
+        until,
       });
-      answer = await carried(got, row, form);
+      answer = carried(got, row);
     } finally {
       if (answer === undefined || Buffer.isBuffer(answer.body)) done();
     }
@@ -147,7 +131,7 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
         log.debug({ operation: request.operation, instance: request.instance_id, code: error.code }, 'refused');
         throw error;
       }
-      if (context.signal.aborted) throw new FairleadError('deadline_exceeded');
+      if (context.until.why) throw new FairleadError('deadline_exceeded');
       // Words of an unexpected error may hold anything of this machine. They stay in its log.
       log.error({ operation: request.operation, instance: request.instance_id, err: error }, 'request failed');
       throw new FairleadError('internal', { detail: 'The connector failed; its log says why' });

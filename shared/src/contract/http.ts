@@ -17,19 +17,33 @@ export const pathOf = (row: Operation): string => row.route.slice(row.route.inde
 const PARAMETER = /:([a-z_]+)/g;
 export const pathParameters = (row: Operation): string[] => [...pathOf(row).matchAll(PARAMETER)].map((match) => match[1]!);
 
+/** A route taken apart: the method, and its path as what stands between the parameters and their names in turn. */
+interface Template {
+  readonly method: Method;
+  readonly between: readonly string[];
+  readonly names: readonly string[];
+}
+
+const templates = new WeakMap<Operation, Template>();
+const templateOf = (row: Operation): Template => {
+  let found = templates.get(row);
+  if (!found) {
+    const parts = pathOf(row).split(PARAMETER);
+    found = { method: methodOf(row), between: parts.filter((_, at) => at % 2 === 0), names: parts.filter((_, at) => at % 2 === 1) };
+    templates.set(row, found);
+  }
+  return found;
+};
+
 /** Turns an operation's input into an HTTP call. */
 export const toHttp = (row: Operation, input: Readonly<Record<string, unknown>>): HttpCall => {
-  const rest = { ...input };
-  const path = pathOf(row).replace(PARAMETER, (_, name: string) => {
-    const value = rest[name];
-    delete rest[name];
-    return encodeURIComponent(String(value));
-  });
-  const method = methodOf(row);
-  if (method === 'POST') return { method, path, body: JSON.stringify(rest) };
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(rest)) if (value !== undefined) query.set(name, String(value));
-  return { method, path: query.size > 0 ? `${path}?${query}` : path, body: undefined };
+  const { method, between, names } = templateOf(row);
+  let path = between[0]!;
+  for (const [at, name] of names.entries()) path += encodeURIComponent(String(input[name])) + between[at + 1]!;
+  const rest = Object.entries(input).filter(([name, value]) => value !== undefined && !names.includes(name));
+  if (method === 'POST') return { method, path, body: JSON.stringify(Object.fromEntries(rest)) };
+  if (rest.length > 0) path += `?${new URLSearchParams(rest.map(([name, value]) => [name, String(value)]))}`;
+  return { method, path, body: undefined };
 };
 
 type Leaf = 'string' | 'number' | 'boolean';

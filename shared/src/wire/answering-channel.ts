@@ -4,6 +4,7 @@ import { LIMITS } from '../contract/limits.ts';
 import type { Clock } from '../kit/clock.ts';
 import { createOutgoingCredit, type OutgoingCredit } from './byte-stream.ts';
 import { decodeFromRelay, encodeChunk, encodeFrame, encodeResponse } from './codec.ts';
+import { EndingSource } from './ending.ts';
 import type { AnsweringChannel, AnsweringChannelOptions, AnsweringContext, WireAnswer } from './exchange.ts';
 import { createFairWriter } from './fair-writer.ts';
 import type { RelayFrame, Request, Response } from './frames.ts';
@@ -15,7 +16,7 @@ interface Served {
   /** Nobody waits for the answer any more. */
   dropped: boolean;
   credit: OutgoingCredit | undefined;
-  abort: (reason: Error) => void;
+  readonly until: EndingSource;
   release: () => void;
 }
 
@@ -44,7 +45,7 @@ export const createAnsweringChannel = (
   const drop = (served: Served, reason: Error) => {
     served.dropped = true;
     served.credit?.stop();
-    served.abort(reason);
+    served.until.end(reason);
   };
 
   const finish = (code: ErrorCode | undefined, detail: string) => {
@@ -105,30 +106,19 @@ export const createAnsweringChannel = (
   };
 
   const enter = ({ id, instance_id: instance, time_left_ms: timeLeft }: Request): Served => {
-    let controller: AbortController | undefined;
-    let reason: Error | undefined;
+    const until = new EndingSource();
     const cancelTimer = clock.after(timeLeft, () => drop(served, new FairleadError('deadline_exceeded')));
     const served: Served = {
       instance,
       dropped: false,
       credit: undefined,
       context: {
-        // Most requests are answered before anybody asks for the signal.
-        get signal() {
-          if (!controller) {
-            controller = new AbortController();
-            if (reason) controller.abort(reason);
-          }
-          return controller.signal;
-        },
+        until,
         event: (data) => {
           if (!ended && !served.dropped) transport.sendText(encodeFrame({ t: 'event', id, data: { ...data } }));
         },
       },
-      abort: (why) => {
-        reason ??= why;
-        controller?.abort(why);
-      },
+      until,
       release: () => {
         cancelTimer();
         serving.delete(id);

@@ -4,6 +4,7 @@ import { FairleadError } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { manualClock, systemClock, type Clock } from '../kit/clock.ts';
 import { createAnsweringChannel } from './answering-channel.ts';
+import type { Ending } from './ending.ts';
 import type { AnswerHandler, ChannelEnd, RequestingChannel, RequestOptions, WireRequest } from './exchange.ts';
 import type { Advertised, Descriptor } from './frames.ts';
 import { memoryPair } from './memory-pair.ts';
@@ -119,8 +120,8 @@ describe('deadlines and hanging up', () => {
   it('a read that takes too long is cancelled over there; a write goes on and its outcome is unknown', async () => {
     const clock = manualClock();
     const aborted: string[] = [];
-    const { relay } = join(async ({ operation }, { signal }) => {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    const { relay } = join(async ({ operation }, { until }) => {
+      await new Promise((resolve) => until.onEnd(resolve));
       aborted.push(operation);
       return json({});
     }, clock);
@@ -137,10 +138,10 @@ describe('deadlines and hanging up', () => {
 
   it('hanging up cancels a read on the other side at once', async () => {
     let reason: unknown;
-    const { relay, connector } = join(async (_, { signal }) => {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
-      reason = signal.reason;
-      throw signal.reason;
+    const { relay, connector } = join(async (_, { until }) => {
+      await new Promise((resolve) => until.onEnd(resolve));
+      reason = until.why;
+      throw until.why!;
     });
     const controller = new AbortController();
     const waiting = relay.request(asked(), { ...READ, signal: controller.signal }).catch((error: unknown) => error);
@@ -153,9 +154,9 @@ describe('deadlines and hanging up', () => {
   });
 
   it('hanging up on a write sends no cancel', async () => {
-    const { relay, pair } = join(async (_, { signal }) => {
+    const { relay, pair } = join(async (_, { until }) => {
       await turns(5);
-      return json({ aborted: signal.aborted });
+      return json({ ended: until.why !== undefined });
     });
     const controller = new AbortController();
     const waiting = relay.request(asked('submit_task'), { ...WRITE, signal: controller.signal }).catch(() => {});
@@ -164,7 +165,7 @@ describe('deadlines and hanging up', () => {
     await waiting;
     await turns(10);
     expect(pair.left.sent.map(({ data }) => data.toString()).filter((text) => text.includes('cancel'))).toEqual([]);
-    expect(pair.right.sent.at(-1)!.data.toString()).toContain('"aborted":false');
+    expect(pair.right.sent.at(-1)!.data.toString()).toContain('"ended":false');
   });
 
   it('a signal that was aborted before fails without sending', async () => {
@@ -176,9 +177,9 @@ describe('deadlines and hanging up', () => {
 
 describe('the end of the line', () => {
   it('fails everything at once: reads as offline, writes that were sent as unknown', async () => {
-    const signals: AbortSignal[] = [];
-    const { relay, connector, pair, ends } = join((_, { signal }) => {
-      signals.push(signal);
+    const endings: Ending[] = [];
+    const { relay, connector, pair, ends } = join((_, { until }) => {
+      endings.push(until);
       return new Promise(() => {});
     });
     const read = codeOf(relay.request(asked(), READ));
@@ -188,7 +189,7 @@ describe('the end of the line', () => {
     pair.cut();
     expect(await Promise.all([read, write, decide])).toEqual(['connector_offline', 'outcome_unknown', 'outcome_unknown']);
     expect(ends.relay?.code).toBeUndefined();
-    expect(signals.map((signal) => (signal.reason as FairleadError).code)).toEqual(Array(3).fill('connector_offline'));
+    expect(endings.map(({ why }) => (why as FairleadError).code)).toEqual(Array(3).fill('connector_offline'));
     expect(await codeOf(relay.request(asked('submit_task'), WRITE))).toBe('connector_offline');
     expect(connector.pending).toBe(3);
   });
@@ -314,12 +315,12 @@ describe('streams', () => {
   it('a stream ends with the deadline of its request', async () => {
     const clock = manualClock();
     const { relay, connector } = join(
-      async (_, { signal }) => ({
+      async (_, { until }) => ({
         status: 200,
         type: 'text/event-stream',
         body: (async function* () {
           yield bytes(1);
-          await new Promise((__, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+          await new Promise((__, reject) => until.onEnd(reject));
         })(),
       }),
       clock,

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../contract/error-table.ts';
+import type { Ending } from './ending.ts';
 import type { Advertised, Descriptor, Request } from './frames.ts';
 
 /** One request as it crosses the wire, without the number that the channel gives it. */
@@ -57,8 +58,8 @@ export interface ChannelEnd {
 }
 
 export interface AnsweringContext {
-  /** Aborted when the asker has gone, the time is over or the line has broken. A write that has begun does not look at it. */
-  readonly signal: AbortSignal;
+  /** Ends when the asker has gone, the time is over or the line has broken. A write that has begun does not look at it. */
+  readonly until: Ending;
   /** Tells the asker something before the answer. */
   event(data: Readonly<Record<string, unknown>>): void;
 }
