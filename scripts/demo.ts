@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
@@ -43,6 +43,9 @@ const { values } = readFlags(USAGE, () =>
   }),
 );
 
+/** The way out of a wrong flag. */
+const HINT = 'npm run demo -- --help tells what each flag takes.';
+
 const readTask = async (file: string): Promise<TaskInput> => {
   try {
     const text = readFileSync(file, 'utf8');
@@ -52,6 +55,7 @@ const readTask = async (file: string): Promise<TaskInput> => {
     throw new FairleadError('invalid_input', {
       field: '--task',
       rule: 'must be a task file in YAML or JSON',
+      hint: HINT,
       detail: `${file} cannot be read: ${(cause as Error).message}`,
       cause,
     });
@@ -95,14 +99,19 @@ const play = async (stack: Stack, task: TaskInput, output: Output): Promise<Stor
   }
 };
 
+/** Where a wrong flag leads to. */
+/** A wrong path is told before anything is raised. */
+const checkFlags = (): void => {
+  const wrong = (field: string, rule: string): never => {
+    throw new FairleadError('invalid_input', { field, rule, detail: `${field}: ${rule}`, hint: HINT });
+  };
+  if (values.repo === undefined && values.task !== undefined) wrong('--repo', 'is needed with --task');
+  if (values.repo !== undefined && values.task === undefined) wrong('--task', 'is needed with --repo');
+  if (values.repo !== undefined && !existsSync(values.repo)) wrong('--repo', 'must be the path of a git repository');
+};
+
 const main = async (output: Output): Promise<number> => {
-  if ((values.repo === undefined) !== (values.task === undefined)) {
-    throw new FairleadError('invalid_input', {
-      field: values.repo === undefined ? 'repo' : 'task',
-      rule: '--repo and --task belong together',
-      detail: '--repo and --task belong together',
-    });
-  }
+  checkFlags();
   const task = values.task === undefined ? SAMPLE_TASK : await readTask(values.task);
   const started = performance.now();
   const stack = await raiseStack({

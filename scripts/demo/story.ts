@@ -125,7 +125,8 @@ export const documentOf = ({ result, gate, change, events, durations }: Story) =
     change !== null &&
     change.integrated !== null &&
     result.validations.every(({ required, passed }) => passed || !required),
-  step: { id: result.step.id, state: result.step.state },
+  // The reason stands there only where there is one: a demo that went well has nothing to explain.
+  step: { id: result.step.id, state: result.step.state, ...(result.step.reason && { reason: result.step.reason }) },
   change: change && {
     base: change.base_commit,
     commit: change.snapshot_commit,

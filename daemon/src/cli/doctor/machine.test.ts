@@ -18,6 +18,7 @@ describe('doctor', () => {
       '/home/ann/.local/bin',
       '/opt/go/bin',
       '/home/ann/.cargo/bin',
+      '/home/ann/.deno/bin',
       '/home/ann',
       '/',
     ];
@@ -26,6 +27,7 @@ describe('doctor', () => {
       '/home/ann/bin',
       '/home/ann/.local/bin',
       '/opt/go',
+      '/home/ann/.deno/bin',
     ]);
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { detectConfinement } from '../../process/detect.ts';
 import { runProgram } from '../../process/run.ts';
 import { atLeast, blocked, ok, warning, type Finding } from './finding.ts';
@@ -55,7 +55,8 @@ const isFolder = (path: string): boolean => existsSync(path) && statSync(path).i
 
 /**
  * Folders of PATH that confined work cannot see and the owner has not listed. The folder above a `bin` is proposed, because a
- * toolchain's libraries lie beside it; never the home itself or anything above it.
+ * toolchain's libraries lie beside it; never the home itself or anything above it, and of a folder right in the home only its `bin`,
+ * because tools keep their sign-ins there (~/.cargo/credentials.toml).
  */
 export const toolchainProposals = (path: readonly string[], listed: readonly string[], home: string): string[] => {
   const proposals = new Set<string>();
@@ -63,7 +64,7 @@ export const toolchainProposals = (path: readonly string[], listed: readonly str
     if (!folder.startsWith('/') || SYSTEM.some((system) => isWithin(folder, system)) || listed.some((one) => isWithin(folder, one)))
       continue;
     const above = folder.endsWith(`${sep}bin`) ? folder.slice(0, -4) : folder;
-    const tooWide = above === '' || isWithin(home, above) || above === join(home, '.local');
+    const tooWide = above === '' || isWithin(home, above) || dirname(above) === home;
     proposals.add(tooWide ? folder : above);
   }
   const fitting = [...proposals].filter((folder) => folder !== '' && !isWithin(home, folder));
