@@ -15,35 +15,50 @@ export interface Subject {
 /** Appends a line of history to the chains that it belongs to. */
 export type Append = (type: EventType, subject: Subject, about: About, data?: Readonly<Record<string, unknown>>) => EventRecord;
 
+type Filling = { -readonly [K in keyof EventRecord]: EventRecord[K] };
+
+const NOTHING = {};
+
+/** What a line says: what the ledger knows, and what the cause adds. */
+const dataOf = (about: About, data: Readonly<Record<string, unknown>> = NOTHING): Readonly<Record<string, unknown>> =>
+  about.data === undefined && about.grant_digest === undefined
+    ? data
+    : { ...data, ...about.data, ...(about.grant_digest !== undefined && { grant_digest: about.grant_digest }) };
+
 /**
  * Makes the one function that writes history.
  * @param at the time of the transaction in epoch ms
  */
-export const createAppend = (lines: Lines, heads: Heads, at: () => number): Append =>
+export const createAppend =
+  (lines: Lines, heads: Heads, at: () => number): Append =>
   (type, subject, about, data) => {
-  const { instance_id } = subject;
-  const run_id = subject.run_id ?? null;
-  const wholeChain = chainName.instance(instance_id);
-  const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
-  const whole = heads.get(wholeChain);
-  const before = heads.get(chain);
-  const body = {
-    instance_id,
-    instance_seq: whole.seq + 1,
-    run_id,
-    run_seq: run_id === null ? null : before.seq + 1,
-    step_id: subject.step_id ?? null,
-    type,
-    at: at(),
-    principal: about.principal,
-    authority: about.authority,
-    data: { ...data, ...about.data, ...(about.grant_digest !== undefined && { grant_digest: about.grant_digest }) },
-  };
-  const texts = textsOf(body);
-  const hash = eventHash(before.hash, body, texts);
-  const event: EventRecord = { ...body, prev_hash: before.hash, hash, instance_hash: instanceHash(whole.hash, hash) };
-  heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
-  heads.set(chain, { seq: before.seq + 1, hash });
-  lines.add(event, texts);
-  return event;
+    const { instance_id } = subject;
+    const run_id = subject.run_id ?? null;
+    const wholeChain = chainName.instance(instance_id);
+    const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
+    const whole = heads.get(wholeChain);
+    const before = heads.get(chain);
+    // One object, filled in as it comes to be known: this runs for every event, and copies of it would cost as much as its row.
+    const event: Filling = {
+      instance_id,
+      instance_seq: whole.seq + 1,
+      run_id,
+      run_seq: run_id === null ? null : before.seq + 1,
+      step_id: subject.step_id ?? null,
+      type,
+      at: at(),
+      principal: about.principal,
+      authority: about.authority,
+      data: dataOf(about, data),
+      prev_hash: before.hash,
+      hash: '',
+      instance_hash: '',
+    };
+    const texts = textsOf(event);
+    event.hash = eventHash(before.hash, event, texts);
+    event.instance_hash = instanceHash(whole.hash, event.hash);
+    heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
+    heads.set(chain, { seq: before.seq + 1, hash: event.hash });
+    lines.add(event, texts);
+    return event;
   };

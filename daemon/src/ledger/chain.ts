@@ -32,6 +32,13 @@ export const textsOf = ({ principal: { id, name }, data }: Pick<Body, 'principal
   data: canonicalJson(data),
 });
 
+let lastTime = { ms: NaN, text: '' };
+/** The time as text. All lines of a commit carry the same, so that the last one is remembered. */
+const timeText = (ms: number): string => {
+  if (lastTime.ms !== ms) lastTime = { ms, text: isoTime(ms) };
+  return lastTime.text;
+};
+
 /** A line of history as its row holds it, with its texts as they are stored. */
 export type StoredLine = Omit<EventRecord, keyof Texts> & Texts;
 
@@ -40,7 +47,7 @@ export type StoredLine = Omit<EventRecord, keyof Texts> & Texts;
  * a test compares it with `canonicalJson`.
  */
 export const eventText = (event: Bare, { principal, data }: Texts): string =>
-  `{"at":"${isoTime(event.at)}","authority":"${event.authority}","data":${data},"instance_id":"${event.instance_id}",` +
+  `{"at":"${timeText(event.at)}","authority":"${event.authority}","data":${data},"instance_id":"${event.instance_id}",` +
   `"instance_seq":${event.instance_seq},"principal":${principal},"run_id":${JSON.stringify(event.run_id)},` +
   `"run_seq":${event.run_seq},"step_id":${JSON.stringify(event.step_id)},"type":"${event.type}"}`;
 

@@ -11,7 +11,7 @@ export interface Lines extends Late {
 
 /** Keeps new lines until the commit, which writes them one after the other. */
 export const createLines = (late: LateWrites): Lines => {
-  const insert = late.writer(
+  const insert = late.db.prepare(
     `insert into events (instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );

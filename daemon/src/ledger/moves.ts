@@ -4,6 +4,7 @@ import { ATTEMPT_EVENT_TYPES, attempt } from '../core/attempt.ts';
 import { CHANGE_EVENT_TYPES, change } from '../core/change.ts';
 import { GATE_EVENT_TYPES, gate } from '../core/gate.ts';
 import type { Machine } from '../core/machine.ts';
+import type { StepRecord } from '../core/records.ts';
 import { RUN_EVENT_TYPES, run } from '../core/run.ts';
 import { STEP_EVENT_TYPES, step } from '../core/step.ts';
 import type { Append } from './append.ts';
@@ -15,6 +16,9 @@ interface Moving<State extends string> {
   readonly id: string;
   readonly state: State;
 }
+
+/** Columns that are set along with the state. */
+type Facts<R> = { -readonly [K in keyof R]?: R[K] };
 
 /** Loads the row and asks core. @throws FairleadError `not_found`, `transition_refused` */
 const ask = <S extends string, E extends string, R extends Moving<S>>(
@@ -38,42 +42,35 @@ const ask = <S extends string, E extends string, R extends Moving<S>>(
 export const createMoves = (tables: Tables, append: Append, at: () => number, nextQueueOrder: () => number): Tx['move'] => ({
   run(id, event, set, about) {
     const { from, to } = ask(run, tables.runs, id, event);
-    const next = { ...from, ...set, state: to, ended_at: at() };
-    tables.runs.update(id, { ...set, state: to, ended_at: next.ended_at });
+    const next = tables.runs.change(from, { ...set, state: to, ended_at: at() });
     append(RUN_EVENT_TYPES[event], { instance_id: from.instance_id, run_id: id }, about, { from: from.state, to });
     return next;
   },
   step(id, event, set, about) {
     const { from, to } = ask(step, tables.steps, id, event);
-    const facts = {
-      ...set,
+    const end = STEP_STATES[to].end;
+    const facts: Facts<StepRecord> = { ...set };
+    if (to === 'queued') {
+      facts.queue_order = nextQueueOrder();
+      facts.resume_at = null;
       // What was asked of an earlier attempt does not hold for a new one.
-      ...(to === 'queued' && {
-        queue_order: nextQueueOrder(),
-        resume_at: null,
-        ...(event === 'retried' && { stop_requested_at: null, stop_why: null, reason: null, warnings: [] }),
-      }),
-      state: to,
-      updated_at: at(),
-      // Left out where it stays as it is: a column that is set, even to what it was, makes SQLite write its indexes again.
-      ...(STEP_STATES[to].end ? { ended_at: at() } : from.ended_at !== null && { ended_at: null }),
-    };
-    const next = { ...from, ...facts };
-    tables.steps.update(id, facts);
-    append(STEP_EVENT_TYPES[event], { instance_id: from.instance_id, run_id: from.run_id, step_id: id }, about, {
-      event,
-      from: from.state,
-      to,
-      ...(next.reason && { reason: next.reason }),
-      ...(STEP_STATES[to].end && next.warnings.length > 0 && { warnings: next.warnings }),
-    });
+      if (event === 'retried') Object.assign(facts, { stop_requested_at: null, stop_why: null, reason: null, warnings: [] });
+    }
+    facts.state = to;
+    facts.updated_at = at();
+    // Left out where it stays as it is: a column that is set, even to what it was, makes SQLite write its indexes again.
+    if (end) facts.ended_at = at();
+    else if (from.ended_at !== null) facts.ended_at = null;
+    const next = tables.steps.change(from, facts);
+    const data: Record<string, unknown> = { event, from: from.state, to };
+    if (next.reason) data['reason'] = next.reason;
+    if (end && next.warnings.length > 0) data['warnings'] = next.warnings;
+    append(STEP_EVENT_TYPES[event], { instance_id: from.instance_id, run_id: from.run_id, step_id: id }, about, data);
     return next;
   },
   attempt(id, event, set, about) {
     const { from, to } = ask(attempt, tables.attempts, id, event);
-    const facts = { ...set, state: to, ended_at: at() };
-    const next = { ...from, ...facts };
-    tables.attempts.update(id, facts);
+    const next = tables.attempts.change(from, { ...set, state: to, ended_at: at() });
     append(ATTEMPT_EVENT_TYPES[event], from, about, {
       attempt_id: id,
       number: from.number,

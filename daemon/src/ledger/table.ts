@@ -1,5 +1,4 @@
-import type { LateWrites, Writer } from './late-writes.ts';
-import { createRowCache, type Held } from './row-cache.ts';
+import type { LateWrites } from './late-writes.ts';
 
 /** How a column is kept: as it is, as JSON text, or as 0 and 1. */
 export type Form = 'plain' | 'json' | 'flag';
@@ -17,16 +16,10 @@ export interface RecordTable<R extends object> {
 
 const quoted = (name: string) => `"${name}"`;
 
-const encode = (value: unknown, form: Form): unknown => {
+export const encode = (value: unknown, form: Form): unknown => {
   if (form === 'json') return value === null || value === undefined ? null : JSON.stringify(value);
   if (form === 'flag') return value ? 1 : 0;
   return value ?? null;
-};
-
-/** A value as it comes back from the disk. */
-const asRead = (value: unknown, form: Form): unknown => {
-  if (form === 'json') return value === null ? null : JSON.parse(JSON.stringify(value));
-  return form === 'flag' ? Boolean(value) : value;
 };
 
 /** The expression that puts a record together. */
@@ -40,6 +33,21 @@ const recordOf = <R extends object>(columns: Columns<R>): string => {
   return `json_object(${Object.entries(columns).map(member).join(', ')})`;
 };
 
+/** The names of columns as one SQL statement that sets them. */
+export const updateSql = (name: string, key: string, columns: readonly string[]): string =>
+  `update ${name} set ${columns.map((column) => `${quoted(column)} = ?`).join(', ')} where ${quoted(key)} = ?`;
+
+/** A statement for each set of columns, made when it is first needed. */
+export const statementsBy = <S>(make: (columns: readonly string[]) => S): ((columns: readonly string[]) => S) => {
+  const made = new Map<string, S>();
+  return (columns) => {
+    const id = columns.join();
+    let statement = made.get(id);
+    if (!statement) made.set(id, (statement = make(columns)));
+    return statement;
+  };
+};
+
 /** Describes a table. @param key the name of its key column */
 export const recordTable = <R extends object>(
   late: LateWrites,
@@ -50,19 +58,10 @@ export const recordTable = <R extends object>(
   type Column = keyof R & string;
   const all = Object.keys(columns) as Column[];
   const decode = (text: unknown): R => JSON.parse(text as string) as R;
-  // The row itself, however late it is written: this one is asked for rows that memory does not hold.
+  // It does not ask for what waits to be written, because rows that wait are held in memory and not looked for here.
   const byKey = late.db.prepare(`select ${recordOf(columns)} from ${name} where ${quoted(key)} = ?`).pluck();
   const add = late.writer(`insert into ${name} (${all.map(quoted).join(', ')}) values (${all.map(() => '?').join(', ')})`);
-  const updates = new Map<string, Writer>();
-  const updateOf = (names: readonly string[]): Writer => {
-    const id = names.join();
-    let statement = updates.get(id);
-    if (!statement) {
-      statement = late.writer(`update ${name} set ${names.map((column) => `${quoted(column)} = ?`).join(', ')} where ${quoted(key)} = ?`);
-      updates.set(id, statement);
-    }
-    return statement;
-  };
+  const updateOf = statementsBy((names) => late.writer(updateSql(name, key, names)));
   return {
     get(value) {
       const text = byKey.get(value);
@@ -78,38 +77,6 @@ export const recordTable = <R extends object>(
     select(where) {
       const statement = late.reader(`select ${recordOf(columns)} from ${name} ${where}`, 'one');
       return (parameters) => (parameters ? statement.all(parameters) : statement.all()).map(decode);
-    },
-  };
-};
-
-/** The same for a table whose rows are in motion: memory holds them, and they are written once per commit. */
-export const movingTable = <R extends object>(late: LateWrites, name: string, key: keyof R & string, columns: Columns<R>): RecordTable<R> => {
-  type Column = keyof R & string;
-  const table = recordTable(late, name, key, columns);
-  const cache = createRowCache<R>(({ key: value, row, changed }) => {
-    table.update(value, Object.fromEntries(changed.map((column) => [column, row[column as Column]])) as Partial<R>);
-  });
-  late.join(cache);
-  const held = (value: string | number): Held<R> | undefined => {
-    const known = cache.get(value);
-    if (known) return known;
-    const row = table.get(value);
-    return row && cache.hold(value, row);
-  };
-  return {
-    ...table,
-    get: (value) => held(value)?.row,
-    update(value, set) {
-      const found = held(value);
-      if (!found) return;
-      const row = { ...found.row };
-      const names: Column[] = [];
-      for (const column of Object.keys(set) as Column[]) {
-        if (set[column] === undefined || columns[column] === undefined) continue;
-        row[column] = asRead(set[column], columns[column]) as R[Column];
-        names.push(column);
-      }
-      if (names.length > 0) cache.replace(found, row, names);
     },
   };
 };

@@ -14,7 +14,8 @@ import type {
   ValidationRecord,
 } from '../core/records.ts';
 import type { LateWrites } from './late-writes.ts';
-import { movingTable, recordTable, type Columns } from './table.ts';
+import { movingTable } from './moving-table.ts';
+import { recordTable, type Columns } from './table.ts';
 
 // The form of the columns of each table; the compiler checks that no field of a record is forgotten.
 
