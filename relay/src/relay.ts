@@ -85,8 +85,16 @@ const assemble = async (base: Base) => {
 };
 type Parts = Awaited<ReturnType<typeof assemble>>;
 
+/** The names under which this relay may be asked. */
+const oursOf = ({ origin, settings }: Base) => ({
+  hosts: [new URL(origin).host, ...settings.allowed_hosts],
+  origins: [origin, ...settings.allowed_origins],
+});
+
 const httpApp = (base: Base, parts: Parts) => {
   const rows = operationsOf('relay', base.table);
+  // Made at the first request: the origin may only be known once the port is.
+  let ours: ReturnType<typeof oursOf> | undefined;
   const document = JSON.stringify(openapi(rows, { title: 'Fairlead relay', version: VERSION, prefix: '/api/v2' }));
   return createApp({
     mounts: [{ prefix: '/api/v2', rows, handle: parts.handle }],
@@ -95,11 +103,7 @@ const httpApp = (base: Base, parts: Parts) => {
       'GET /api/v2/openapi.json': () => rawJson(document),
     },
     endpoints: { '/mcp': parts.mcp.serve },
-    check: ({ headers }) =>
-      checkHostAndOrigin(headers, {
-        hosts: [new URL(base.origin).host, ...base.settings.allowed_hosts],
-        origins: [base.origin, ...base.settings.allowed_origins],
-      }),
+    check: ({ headers }) => checkHostAndOrigin(headers, (ours ??= oursOf(base))),
     failed(error, { id, path }) {
       if (!(error instanceof FairleadError) || error.code === 'internal')
         base.log.error({ err: error, request_id: id, path }, 'a request failed');

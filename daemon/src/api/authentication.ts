@@ -26,15 +26,30 @@ const refuse = (field: string, rule: string): never => {
 // Made once: making a schema costs more than all the rest of a request.
 const StrictPrincipal = Principal.strict();
 
-/** The principal that the relay asserts, as the connector hands it on. */
-const principalOf = (header: string | string[] | undefined): Principal | undefined => {
-  if (header === undefined) return undefined;
-  if (typeof header !== 'string' || header.length > 4096) return refuse('Fairlead-Principal', 'must come once');
+/** More principals than these are forgotten all at once. */
+const MOST_PRINCIPALS = 1000;
+
+/** Principals by their header: a planner sends the same one with every request. */
+const principals = new Map<string, Principal>();
+
+const readPrincipal = (header: string): Principal => {
   try {
     return StrictPrincipal.parse(JSON.parse(Buffer.from(header, 'base64url').toString('utf8')));
   } catch {
     return refuse('Fairlead-Principal', 'must be base64url of JSON with id and name');
   }
+};
+
+/** The principal that the relay asserts, as the connector hands it on. */
+const principalOf = (header: string | string[] | undefined): Principal | undefined => {
+  if (header === undefined) return undefined;
+  if (typeof header !== 'string' || header.length > 4096) return refuse('Fairlead-Principal', 'must come once');
+  const known = principals.get(header);
+  if (known) return known;
+  const principal = readPrincipal(header);
+  if (principals.size >= MOST_PRINCIPALS) principals.clear();
+  principals.set(header, principal);
+  return principal;
 };
 
 const instanceOf = (header: string | string[] | undefined): string | undefined => {

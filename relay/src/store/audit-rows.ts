@@ -29,9 +29,10 @@ type Stored = Omit<AuditRow, 'detail'> & { readonly detail: string };
 
 /** The append-only audit. An outcome is set once, on the row that was written before a write was sent. */
 export const auditRows = (db: Database) => {
-  const insert = db.prepare<[Stored]>(
+  // By place and not by name: every request writes a row, and finding the names is a third of what one costs.
+  const insert = db.prepare<(string | number | null)[]>(
     `INSERT INTO audit (at, actor, action, effect, outcome, instance_id, resource_id, request_id, address, detail)
-     VALUES (@at, @actor, @action, @effect, @outcome, @instance_id, @resource_id, @request_id, @address, @detail)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const conclude = db.prepare<[string, string, number]>('UPDATE audit SET outcome = ?, detail = ? WHERE id = ?');
   const select = (also: string) =>
@@ -45,7 +46,21 @@ export const auditRows = (db: Database) => {
   const close = db.prepare('DELETE FROM audit_open_batch');
   const since = db.prepare<[], { since: number }>('SELECT since FROM audit_open_batch');
   return {
-    add: (row: AuditRow): number => Number(insert.run({ ...row, detail: JSON.stringify(row.detail) }).lastInsertRowid),
+    add({ at, actor, action, effect, outcome, instance_id, resource_id, request_id, address, detail }: AuditRow): number {
+      const { lastInsertRowid } = insert.run(
+        at,
+        actor,
+        action,
+        effect,
+        outcome,
+        instance_id,
+        resource_id,
+        request_id,
+        address,
+        JSON.stringify(detail),
+      );
+      return Number(lastInsertRowid);
+    },
     conclude: (id: number, outcome: string, detail: AuditRow['detail']): void => void conclude.run(outcome, JSON.stringify(detail), id),
     page(filter: Filter): StoredAuditRow[] {
       const statement = filter.outcome === null || filter.outcome === 'ok' ? any : notOk;

@@ -42,9 +42,19 @@ export class RawAnswer {
   }
 }
 
+/** On every answer: nothing is cached or sniffed. */
+const INERT: Readonly<Record<string, string>> = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+/** On every answer that a browser might show: nothing in it is framed or run. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  ...INERT,
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'referrer-policy': 'no-referrer',
+};
+/** All headers of nearly every answer, put together once. */
+const JSON_HEADERS: Readonly<Record<string, string>> = { ...INERT, 'content-type': 'application/json' };
+
 /** JSON text or bytes that are handed on as they came. */
-export const rawJson = (body: string | Uint8Array, status = 200): RawAnswer =>
-  new RawAnswer(body, { status, headers: { 'content-type': 'application/json' } });
+export const rawJson = (body: string | Uint8Array, status = 200): RawAnswer => new RawAnswer(body, { status, headers: JSON_HEADERS });
 
 /** Serves one operation. The input is put together but not validated (`readInput`); the answer is a JSON value or a RawAnswer. */
 export type Handle = (row: Operation, rawInput: Record<string, unknown>, context: RequestContext) => Promise<unknown>;
@@ -68,15 +78,6 @@ export interface ServerParts {
   /** Hears, before it is answered, of what is refused before a handler is reached: a bad body, host, path or method. */
   readonly refused?: (error: unknown, context: RequestContext) => Promise<void>;
 }
-
-/** On every answer: nothing is cached or sniffed. */
-const JSON_HEADERS: Readonly<Record<string, string>> = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
-/** On every answer that a browser might show: nothing in it is framed or run. */
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  ...JSON_HEADERS,
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
-  'referrer-policy': 'no-referrer',
-};
 
 /** An error as an HTTP answer; anything that is no FairleadError becomes `internal` without details. */
 export const problemResponse = (error: unknown, requestId: string): RawAnswer => {
@@ -168,22 +169,27 @@ export const readJsonBody = async (request: Request): Promise<unknown> => {
 const BOOT = randomBytes(5).toString('hex');
 let count = 0;
 
+/** Only ever read. */
+const NO_QUERY = new URLSearchParams();
+
 /** The request with its place in the world; the abort signal is only made when somebody asks for it. */
 class Asked implements RequestContext {
   readonly id = `req_${BOOT}${(++count).toString(36)}`;
+  readonly path: string;
+  readonly query: URLSearchParams;
   readonly #ends: HttpBindings;
   #controller: AbortController | undefined;
 
   constructor(call: Call) {
     this.#ends = call.env;
+    const url = call.env.incoming.url ?? '/';
+    const mark = url.indexOf('?');
+    this.path = mark < 0 ? url : url.slice(0, mark);
+    this.query = mark < 0 ? NO_QUERY : new URLSearchParams(url.slice(mark + 1));
   }
 
   get method(): string {
     return this.#ends.incoming.method ?? 'GET';
-  }
-
-  get path(): string {
-    return (this.#ends.incoming.url ?? '/').split('?', 1)[0]!;
   }
 
   get headers(): IncomingHttpHeaders {
@@ -220,11 +226,11 @@ async function* passed(body: AsyncIterable<Uint8Array | string>, broke: (error: 
 }
 
 const respond = ({ body, status, headers }: RawAnswer, context: RequestContext, broke: (error: unknown) => void): Response => {
-  const inert = headers['content-type'] === 'application/json' ? JSON_HEADERS : SECURITY_HEADERS;
+  const common = headers['content-type'] === 'application/json' ? JSON_HEADERS : SECURITY_HEADERS;
   const isWhole = typeof body === 'string' || body instanceof Uint8Array;
   return new Response((isWhole ? body : ReadableStream.from(passed(body, broke))) as BodyInit, {
     status,
-    headers: { ...inert, 'fairlead-request': context.id, ...headers },
+    headers: headers === common ? { ...common, 'fairlead-request': context.id } : { ...common, 'fairlead-request': context.id, ...headers },
   });
 };
 
@@ -254,7 +260,7 @@ export const createApp = (parts: ServerParts): Hono<{ Bindings: HttpBindings }> 
     return respond(problemResponse(error, context.id), context, () => {});
   };
   const serving =
-    (run: (call: Call, context: RequestContext, reach: () => void) => unknown) =>
+    (run: (call: Call, context: Asked, reach: () => void) => unknown) =>
     async (call: Call): Promise<Response> => {
       const context = new Asked(call);
       let reached = false;
@@ -273,10 +279,8 @@ export const createApp = (parts: ServerParts): Hono<{ Bindings: HttpBindings }> 
   const serveRow = (row: Operation, handle: Handle) =>
     serving(async (call, context, reach) => {
       if (!isDecodable(context.path)) throw new FairleadError('not_found');
-      const mark = call.req.url.indexOf('?');
-      const query = new URLSearchParams(mark < 0 ? '' : call.req.url.slice(mark + 1));
       const body = methodOf(row) === 'POST' ? await readJsonBody(call.req.raw) : undefined;
-      const raw = fromHttp(row, { params: call.req.param(), query, body });
+      const raw = fromHttp(row, { params: call.req.param(), query: context.query, body });
       reach();
       return handle(row, raw, context);
     });
