@@ -224,3 +224,52 @@ describe('the queue', () => {
     expect(of.ledger.read.step(next.id)!.state).toBe('queued');
   });
 });
+
+describe('a check cannot help another', () => {
+  it('what one check writes into its checkout, the next does not see', async () => {
+    const policy = ProjectPolicy.parse({
+      version: 1,
+      validations: {
+        first: { run: ['sh', '-c', 'echo ok > state.txt; echo ok > "$FAIRLEAD_OUT/state"'], judges: ['judges/**'] },
+        second: { run: ['sh', '-c', 'grep -q ok state.txt || grep -q ok "$FAIRLEAD_OUT/state"'], judges: ['judges/**'] },
+      },
+      gates: { when: [] },
+    });
+    const of = await open({ policy: () => policy });
+    const step = await submit(of, of.run.id, { title: 'Break', patch: of.repository.patch({ 'state.txt': 'bad\n' }) });
+    expect(await settled(of, step.id)).toMatchObject({ state: 'failed_validation' });
+    expect(of.ledger.read.validations({ step_id: step.id }).map(({ name, passed }) => [name, passed])).toEqual([
+      ['first', true],
+      ['second', false],
+    ]);
+  });
+
+  it('what it prints names no place of this machine', async () => {
+    const policy = ProjectPolicy.parse({
+      version: 1,
+      validations: { look: { run: ['cat', '/proc/self/mountinfo'] } },
+      gates: { when: [] },
+    });
+    const of = await open({ policy: () => policy });
+    const step = await submit(of, of.run.id, { title: 'Look', patch: of.repository.patch({ 'state.txt': 'new\n' }) });
+    await settled(of, step.id);
+    const [look] = of.ledger.read.validations({ step_id: step.id });
+    expect(look).toMatchObject({ passed: true });
+    expect(look!.output_tail).toContain('[redacted]');
+    expect(look!.output_tail).not.toContain(of.home);
+  });
+});
+
+describe('a step whose executor made nothing', () => {
+  it('is told no stage that did not take place', async () => {
+    const of = await open();
+    const patch = of.repository.patch({ 'state.txt': 'new\n' });
+    of.repository.commit('Meanwhile', { 'state.txt': 'quite different\n' });
+    const step = await submit(of, of.run.id, { title: 'Late', patch });
+    expect(await settled(of, step.id)).toMatchObject({ state: 'failed_executor', reason: { code: 'patch_not_applicable' } });
+    const types = of.ledger.read.events({ instance_id: step.instance_id, after: 0, limit: 100, step_id: step.id }).map(({ type }) => type);
+    expect(types).not.toContain('step.executed');
+    expect(types).not.toContain('step.collected');
+    expect(types.at(-1)).toBe('step.ended');
+  });
+});

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
+import { systemClock } from '@fairlead/shared/kit/clock';
 import { renewGate } from '../src/delivery/gates.ts';
 import type { StepRecord } from '../src/core/records.ts';
 import { LOCAL, approve, openShop, settled, submit, type Shop } from './workshop.ts';
@@ -112,6 +113,34 @@ describe('integration', () => {
     expect(shop.repository.read('src/b.txt')).toBe('not committed\n');
     shop.repository.git('checkout', '-q', '--', 'src/b.txt');
     expect(await integrate(shop, held)).toMatchObject({ state: 'integrated' });
+  });
+
+  it('is held by a halt, whatever it has done already', async () => {
+    const policy = ProjectPolicy.parse({
+      version: 1,
+      validations: { slow: { run: ['sh', '-c', 'test ! -e wait || sleep 20'], judges: ['judges/**'] } },
+      gates: { when: [] },
+    });
+    shop = await openShop(FILES, { policy: () => policy });
+    const { ledger, repository } = shop;
+    const step = await heldStep(shop);
+    const human = repository.commit('Human', { wait: 'yes\n' });
+    const landing = integrate(shop, step);
+    landing.catch(() => undefined);
+    while (ledger.read.attempt(step.attempt_id!)!.pid === null || ledger.read.change(step.change_id!)!.state !== 'integrating')
+      await systemClock.sleep(20);
+    await systemClock.sleep(300);
+    await ledger.record((tx) => {
+      tx.setHalted(true);
+      tx.note({ type: 'daemon.halted', instance_id: step.instance_id, ...LOCAL });
+    });
+    await expect(landing).rejects.toMatchObject({ code: 'halted' });
+    expect(repository.tip()).toBe(human);
+    expect(ledger.read.change(step.change_id!)!.state).toBe('held');
+    await ledger.record((tx) => tx.setHalted(false));
+    repository.git('rm', '-q', 'wait');
+    repository.commit('Again');
+    expect(await integrate(shop, step)).toMatchObject({ state: 'integrated' });
   });
 
   it('waits for the change that a change stands on', async () => {

@@ -49,7 +49,8 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
   const redactor = createRedactor(options.secrets ?? []);
   const executors = createExecutors({ commands: options.commands ?? [], clock });
   const grounds = createGrounds(join(home, 'stores'));
-  const shared = { ledger, clock, log, artifacts, workspaces, confining, redactor, grounds };
+  const printed = createRedactor([...(options.secrets ?? []), home]);
+  const shared = { ledger, clock, log, artifacts, workspaces, confining, redactor, printed, grounds };
   const runner = createRunner({
     ...shared,
     executors,

@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { InstanceSummary } from '@fairlead/shared/contract/resources';
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { resolve, sep } from 'node:path';
 import type { CliContext } from './context.ts';
 
@@ -21,6 +21,8 @@ const meant = (word: string, all: readonly InstanceSummary[]): InstanceSummary[]
   if (exact.length > 0) return exact;
   const named = all.filter((one) => one.label === word || (word.length >= 8 && one.id.startsWith(word)));
   if (named.length > 0) return named;
+  // Only a path that is there: a misspelt label must not come to mean the repository of the folder one stands in.
+  if (!existsSync(word)) return [];
   const path = real(word);
   return all.filter((one) => one.path !== undefined && isWithin(path, real(one.path)));
 };

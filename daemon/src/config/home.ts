@@ -46,3 +46,12 @@ export const daemonHome = (root: string): DaemonHome => {
 
 /** The root that holds unless `--home` or `FAIRLEAD_HOME` names another. */
 export const defaultRoot = (): string => join(homedir(), '.fairlead');
+
+/**
+ * Where this machine keeps things, as text that must not leave it: the owner's home, Fairlead's, and the end of that path, which is all that
+ * a mount table shows where homes are a file system of their own.
+ */
+export const placesOf = ({ root }: DaemonHome): string[] => {
+  const own = homedir();
+  return [...new Set([root, own === '/' ? root : own, root.split('/').slice(-2).join('/')])];
+};

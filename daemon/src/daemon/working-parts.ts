@@ -4,7 +4,7 @@ import { durationMs } from '@fairlead/shared/contract/task';
 import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { expireGates } from '../commands/decide-gate.ts';
-import type { DaemonHome } from '../config/home.ts';
+import { placesOf, type DaemonHome } from '../config/home.ts';
 import type { Settings } from '../config/settings.ts';
 import type { InstanceRecord } from '../core/records.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
@@ -64,7 +64,9 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
   const executors = createExecutors({ commands: commandsOf(settings), clock });
   const grounds = createGrounds(home.stores);
   const policyOverride = (instanceId: string) => settings.instances[instanceId]?.policy;
-  const shared = { ledger, clock, log, artifacts, grounds, workspaces, confining, redactor: createRedactor(secrets) };
+  const redactor = createRedactor(secrets);
+  const printed = createRedactor([...secrets, ...placesOf(home)]);
+  const shared = { ledger, clock, log, artifacts, grounds, workspaces, confining, redactor, printed };
   const runner = createRunner({
     ...shared,
     executors,

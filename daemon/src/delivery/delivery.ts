@@ -17,6 +17,7 @@ export interface DeliveryOptions extends GateDeps {
   readonly log: Log;
   readonly artifacts: CheckOrder['deps']['artifacts'];
   readonly redactor: CheckOrder['deps']['redactor'];
+  readonly printed: CheckOrder['deps']['printed'];
   readonly workspaces: CheckOrder['deps']['workspaces'];
   readonly confining: CheckOrder['deps']['confining'];
 }

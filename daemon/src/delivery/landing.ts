@@ -35,9 +35,22 @@ export const makeLanding = ({ clock }: DeliveryDeps, { change, step }: Admitted,
     keep: `${LANDINGS}${change.id}`,
   });
 
+/** A signal that is aborted when the owner halts the machine. */
+const haltSignal = (ledger: DeliveryDeps['ledger']): { readonly signal: AbortSignal; close(): void } => {
+  const controller = new AbortController();
+  const close = ledger.onCommit((events) => {
+    if (events.some(({ type }) => type === 'daemon.halted')) controller.abort(new FairleadError('halted'));
+  });
+  return { signal: controller.signal, close };
+};
+
+const refuseHalted = (read: DeliveryDeps['ledger']['read']): void => {
+  if (read.halted()) throw new FairleadError('halted');
+};
+
 /**
  * Checks the tree that would land, when it is another than the one that was checked.
- * @throws FairleadError `integration_failed_validation`, after it was recorded
+ * @throws FairleadError `integration_failed_validation`, after it was recorded; `halted`
  */
 export const checkLanding = async (
   deps: DeliveryDeps,
@@ -52,7 +65,14 @@ export const checkLanding = async (
   const instance = ledger.read.instance(change.instance_id);
   const effective = attempt?.policy_digest ? ledger.read.policy(attempt.policy_digest) : undefined;
   if (!attempt || !instance || !effective) throw new Error(`The rows of ${change.id} are not whole`);
-  await runChecks({ deps, attempt, instance, ground: prospect.ground, effective, phase: 'integration', commit, tree: prospect.tree });
+  const halting = haltSignal(ledger);
+  try {
+    const about = { deps, attempt, instance, ground: prospect.ground, effective, signal: halting.signal };
+    const round = await runChecks({ ...about, phase: 'integration', commit, tree: prospect.tree });
+    if (round.interrupted) throw new FairleadError('halted');
+  } finally {
+    halting.close();
+  }
   const failed = ledger.read
     .validations({ step_id: change.step_id, attempt_id: change.attempt_id })
     .filter((row) => row.phase === 'integration' && row.tree === prospect.tree && row.required && !row.passed)
@@ -75,13 +95,18 @@ export const land = async (
   const { ledger } = deps;
   const { ground, target_ref: ref, target_commit: from } = prospect;
   const { instance_id, run_id, step_id, id: change_id } = change;
-  const effect = await ledger.record((tx) => tx.effects.plan({ kind: 'move_ref', instance_id, run_id, step_id, change_id, ref, from, to }));
+  const effect = await ledger.record((tx) => {
+    refuseHalted(tx.read);
+    return tx.effects.plan({ kind: 'move_ref', instance_id, run_id, step_id, change_id, ref, from, to });
+  });
   const landing = landingOf(effect);
   try {
     journalPoint('effect.objects:before');
     await transferObjects(ground.store, ground.repository, landing);
     journalPoint('effect.objects:after');
     journalPoint('effect.ref:before');
+    // The last moment at which a halt still can hold it.
+    refuseHalted(ledger.read);
     const moved = (await moveRef(ground.store, ground.repository, landing)) === 'moved';
     journalPoint('effect.ref:after');
     await ledger.record((tx) => tx.effects.mark(effect.id, moved ? 'applied' : 'abandoned'));

@@ -55,14 +55,7 @@ interface Work {
 }
 
 /** Everything that a unit of work may do. One object serves all units: the time moves on with each batch. */
-export const createTransaction = (
-  late: LateWrites,
-  tables: Tables,
-  read: Reads,
-  lines: Lines,
-  heads: Heads,
-  at: () => number,
-): Work => {
+export const createTransaction = (late: LateWrites, tables: Tables, read: Reads, lines: Lines, heads: Heads, at: () => number): Work => {
   const append = createAppend(lines, heads, at);
   const lastOrder = late.reader('select coalesce(max(queue_order), 0) from steps', 'one');
   let order = lastOrder.get() as number;
@@ -71,7 +64,9 @@ export const createTransaction = (
   const grants = grantWork(tables, append, at);
   const idempotency = createIdempotency(late, at);
   const endCredentials = late.writer('update credentials set revoked_at = @at where grant_id = @id and revoked_at is null');
-  const setSetting = late.writer('insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value');
+  const setSetting = late.writer(
+    'insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value',
+  );
   const revokeGrant: Tx['revokeGrant'] = (id, about) => {
     endCredentials.run({ id, at: at() });
     return grants.revokeGrant(id, about);

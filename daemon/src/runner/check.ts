@@ -7,7 +7,8 @@ import { judgesChanged } from '../policy/judges.ts';
 import type { PreparedScope } from './scope.ts';
 import { runChecks, type Round } from './validate.ts';
 
-const NOTHING: Round = { interrupted: false, unconfirmed: false };
+/** A round in which nothing was run. */
+export const NOTHING: Round = { interrupted: false, unconfirmed: false };
 
 /** The change of this very attempt; an earlier attempt's does not count. */
 export const changeOf = ({ deps, step, attempt }: PreparedScope): ChangeRecord | undefined =>

@@ -3,6 +3,7 @@ import { BY_DAEMON } from '../core/records.ts';
 import type { ExecutorResult } from '../executors/executor.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
 import { sandboxFor } from './grounds.ts';
+import { reasonOf } from './reason.ts';
 import type { PreparedScope } from './scope.ts';
 
 /** The step was left as it is, because the daemon shuts down; the next start goes on with it. */
@@ -40,12 +41,12 @@ const perform = async (scope: PreparedScope, workspace: Workspace | undefined): 
   } catch (error) {
     // An executor's own fault is an outcome too: the step must end, and what happened stands in the log.
     deps.log.error({ err: error, attempt: attempt.id }, 'executor failed');
-    return { outcome: 'crashed', reason: { code: 'executor_fault', message: error instanceof Error ? error.message : String(error) } };
+    return { outcome: 'crashed', reason: reasonOf(error, 'executor_fault') };
   }
 };
 
 /**
- * Lets the executor work and records its outcome: the attempt ends, the step goes on to `collecting`.
+ * Lets the executor work and records its outcome: the attempt ends, and the step goes on to `collecting` where there is something to collect.
  * A shutdown leaves an executor that may be repeated where it is.
  */
 export const execute = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<ExecutorResult | typeof LEFT> => {
@@ -60,6 +61,8 @@ export const execute = async (scope: PreparedScope, workspace: Workspace | undef
     };
   }
   const unconfirmed = result.stopped === 'unconfirmed';
+  // Nothing was made in a folder and nothing printed: there is nothing to collect, and no stage is told that did not take place.
+  const left = result.outcome === 'finished' || workspace !== undefined || scope.sink.file !== undefined;
   const reason = unconfirmed
     ? { code: 'stop_unconfirmed', message: 'Something that the executor started may still run' }
     : (result.reason ?? null);
@@ -71,7 +74,9 @@ export const execute = async (scope: PreparedScope, workspace: Workspace | undef
       { ...BY_DAEMON, data: { outcome: result.outcome, exit_code: result.exit_code ?? null } },
     );
     const resets = result.outcome === 'quota' ? result.resets_in_ms : undefined;
-    tx.move.step(step.id, 'executed', resets === undefined ? {} : { resume_at: tx.at + resets }, BY_DAEMON);
+    const set = resets === undefined ? {} : { resume_at: tx.at + resets };
+    if (left) tx.move.step(step.id, 'executed', set, BY_DAEMON);
+    else tx.set.step(step.id, set);
   });
   return result;
 };

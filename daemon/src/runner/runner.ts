@@ -3,12 +3,13 @@ import { BY_DAEMON } from '../core/records.ts';
 import type { StopReason } from '../executors/executor.ts';
 import type { OpenFile } from '../ledger/artifact-files.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
-import { check, checkoutFailed } from './check.ts';
+import { check, checkoutFailed, NOTHING } from './check.ts';
 import { collect } from './collect.ts';
 import { conclude } from './conclude.ts';
 import { execute, LEFT } from './execute.ts';
 import { openSink } from './output-sink.ts';
 import { beginAttempt, executorOf, prepare } from './prepare.ts';
+import { reasonOf } from './reason.ts';
 import { preparedScope, rowsOf, type PreparedScope, type RunnerDeps, type Scope } from './scope.ts';
 import type { Round } from './validate.ts';
 
@@ -26,11 +27,8 @@ export interface Runner {
 const endPreparation = async ({ deps, step, attempt, signal }: Scope, error: unknown): Promise<void> => {
   const stopped = signal.aborted ? (signal.reason as StopReason) : undefined;
   if (stopped === 'shutdown') return;
-  const known = error instanceof FairleadError;
-  if (stopped === undefined && !known) deps.log.error({ err: error, step: step.id }, 'preparation failed');
-  const reason = stopped
-    ? null
-    : { code: known ? error.code : 'internal', message: error instanceof Error ? error.message : String(error) };
+  if (stopped === undefined && !(error instanceof FairleadError)) deps.log.error({ err: error, step: step.id }, 'preparation failed');
+  const reason = stopped ? null : reasonOf(error);
   await deps.ledger.record((tx) => {
     if (stopped) tx.move.attempt(attempt.id, stopped === 'timeout' ? 'timed_out' : 'cancelled', {}, BY_DAEMON);
     else tx.move.attempt(attempt.id, 'lost', { reason }, BY_DAEMON);
@@ -46,10 +44,7 @@ const endPreparation = async ({ deps, step, attempt, signal }: Scope, error: unk
 /** A fault of the daemon itself in mid-flight: what happened is known as far as it is recorded, but it cannot go on. */
 const stuck = async (deps: RunnerDeps, stepId: string, error: unknown): Promise<void> => {
   deps.log.error({ err: error, step: stepId }, 'a step cannot go on');
-  const reason = {
-    code: error instanceof FairleadError ? error.code : 'internal',
-    message: error instanceof Error ? error.message : String(error),
-  };
+  const reason = reasonOf(error);
   await deps.ledger.record((tx) => {
     const step = tx.read.step(stepId);
     const attempt = step?.attempt_id ? tx.read.attempt(step.attempt_id) : undefined;
@@ -62,13 +57,14 @@ const scopeFor = async (deps: RunnerDeps, stepId: string, signal: AbortSignal): 
   const { attempt, ...rows } = rowsOf(deps.ledger, stepId);
   if (!attempt) throw new Error(`Step ${stepId} has no attempt`);
   const [executor, ground] = [executorOf(deps, attempt.executor), await deps.grounds.of(rows.instance)];
-  return { deps, ...rows, attempt, executor, ground, signal, sink: openSink(deps.artifacts, deps.redactor) };
+  return { deps, ...rows, attempt, executor, ground, signal, sink: openSink(deps.artifacts, deps.printed) };
 };
 
 /** From the end of the executor on. Each stage reads from the ledger where things stand, so that it can be entered again. */
 const finish = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
   const { deps } = scope;
   const now = (): PreparedScope => preparedScope({ ...scope, ...refreshed(deps, scope) });
+  if (now().step.state === 'running') return conclude(now(), NOTHING);
   if (now().step.state === 'collecting') await collect(now(), workspace);
   if (workspace) await deps.workspaces.release(workspace);
   let round: Round;
@@ -76,7 +72,7 @@ const finish = async (scope: PreparedScope, workspace: Workspace | undefined): P
     round = await check(now());
   } catch (error) {
     if (!(error instanceof FairleadError)) throw error;
-    return checkoutFailed(scope, { code: error.code, message: error.message });
+    return checkoutFailed(scope, reasonOf(error));
   }
   if (scope.signal.aborted && scope.signal.reason === 'shutdown' && round.interrupted) return;
   await conclude(now(), round);

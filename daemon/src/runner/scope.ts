@@ -25,6 +25,8 @@ export interface RunnerDeps {
   readonly workspaces: Workspaces;
   readonly confining: Pick<Confining, 'sandbox' | 'unconfined'>;
   readonly redactor: ReturnType<typeof createRedactor>;
+  /** For what programs print: it masks the places of this machine too, which a sandbox cannot hide from `/proc/self/mountinfo`. */
+  readonly printed: ReturnType<typeof createRedactor>;
   /** The policy that the daemon's config holds for an instance; it wins over the policy ref. */
   policyOverride(instanceId: string): ProjectPolicy | undefined;
   /** What a gate on this change would be bound to, now. `delivery/gates` gives it. */

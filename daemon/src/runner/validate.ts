@@ -10,7 +10,7 @@ import type { RunnerDeps, Scope } from './scope.ts';
 
 /** What checks run on, and which. Delivery uses it too, for the tree that would land. */
 export interface CheckOrder {
-  readonly deps: Pick<RunnerDeps, 'ledger' | 'artifacts' | 'redactor' | 'workspaces' | 'confining'>;
+  readonly deps: Pick<RunnerDeps, 'ledger' | 'artifacts' | 'redactor' | 'printed' | 'workspaces' | 'confining'>;
   readonly attempt: Pick<AttemptRecord, 'id' | 'step_id' | 'run_id' | 'instance_id'>;
   readonly instance: Scope['instance'];
   readonly ground: Ground;
@@ -97,7 +97,7 @@ export const runChecks = async (order: CheckOrder): Promise<Round> => {
   if (checks.length === 0) return { interrupted: false, unconfirmed: false };
   if (!sandbox) throw new Error('Checks were to run without a sandbox');
   const sinks = new Map<string, OutputSink>();
-  const provisioning = openSink(deps.artifacts, deps.redactor);
+  const provisioning = openSink(deps.artifacts, deps.printed);
   let facts: readonly ValidationFacts[];
   try {
     facts = await runValidations({
@@ -115,7 +115,7 @@ export const runChecks = async (order: CheckOrder): Promise<Round> => {
       },
       env: { FAIRLEAD_STEP: attempt.step_id, FAIRLEAD_ATTEMPT: attempt.id },
       output: (check) => {
-        const sink = openSink(deps.artifacts, deps.redactor);
+        const sink = openSink(deps.artifacts, deps.printed);
         sinks.set(check.name, sink);
         return (chunk, from) => sink.write(chunk, from);
       },

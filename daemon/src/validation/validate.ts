@@ -38,7 +38,7 @@ export interface ValidationOrder {
   readonly commit: string;
   readonly checks: readonly Check[];
   readonly workspaces: Workspaces;
-  /** Name of the checkout, such as `<attempt id>.check`; one path segment. */
+  /** The beginning of the names of the checkouts, such as `<attempt id>.check`; one path segment. */
   readonly name: string;
   readonly sandbox: Sandbox;
   readonly provision: Pick<Provisioning, 'policy' | 'repository' | 'timeout_ms' | 'output'>;
@@ -50,7 +50,7 @@ export interface ValidationOrder {
   readonly done?: (facts: ValidationFacts) => void | Promise<void>;
   /** Told of every process, so that a crash leaves a record to find it by. */
   readonly started?: (process: { readonly pid: number; readonly started: string }) => void | Promise<void>;
-  /** Host folder whose content (`$FAIRLEAD_OUT`) is collected when all checks are done, before it is removed. */
+  /** Host folder whose content (`$FAIRLEAD_OUT`) is collected after a check, before it is removed. */
   readonly collect?: (out: string) => Promise<void>;
   readonly signal?: AbortSignal;
 }
@@ -107,26 +107,32 @@ const notBegun = (order: ValidationOrder, check: Check): ValidationFacts => ({
   started_at: systemClock.now(),
 });
 
-/**
- * Runs checks one after another in one clean checkout of a commit, provisioned afresh, that holds nothing an executor could have
- * written. All of them run, also after one failed, unless the signal is aborted. With no checks it does nothing at all.
- * @throws FairleadError what `Workspaces.create` and `provision` throw
- */
-export const runValidations = async (order: ValidationOrder): Promise<readonly ValidationFacts[]> => {
-  if (order.checks.length === 0) return [];
+/** Runs one check in a checkout of its own. @param number keeps the checkouts of a round apart */
+const runInCheckout = async (order: ValidationOrder, check: Check, number: number): Promise<ValidationFacts> => {
   const { workspaces, sandbox, signal } = order;
-  const workspace = await workspaces.create({ name: order.name, store: order.store, commit: order.commit });
+  const workspace = await workspaces.create({ name: `${order.name}.${number}`, store: order.store, commit: order.commit });
   try {
     await workspaces.provision(workspace, { ...order.provision, sandbox, ...(signal && { signal }) });
-    const facts: ValidationFacts[] = [];
-    for (const check of order.checks) {
-      const found = signal?.aborted ? notBegun(order, check) : await runCheck(order, workspace, check);
-      facts.push(found);
-      await order.done?.(found);
-    }
+    const found = await runCheck(order, workspace, check);
     await order.collect?.(workspace.out);
-    return facts;
+    return found;
   } finally {
     await workspaces.release(workspace);
   }
+};
+
+/**
+ * Runs checks one after another, each in a clean checkout of the commit of its own, provisioned afresh: it holds nothing that an executor
+ * could have written, and nothing that the check before it did, for what a check runs comes from the change. All of them run, also after
+ * one failed, unless the signal is aborted.
+ * @throws FairleadError what `Workspaces.create` and `provision` throw
+ */
+export const runValidations = async (order: ValidationOrder): Promise<readonly ValidationFacts[]> => {
+  const facts: ValidationFacts[] = [];
+  for (const [number, check] of order.checks.entries()) {
+    const found = order.signal?.aborted ? notBegun(order, check) : await runInCheckout(order, check, number);
+    facts.push(found);
+    await order.done?.(found);
+  }
+  return facts;
 };
