@@ -47,6 +47,8 @@ class Answer implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: Headers): void {
+    // Told in between, not the answer.
+    if (status < 200) return;
     const length = headers['content-length'];
     this.#head = {
       status,
