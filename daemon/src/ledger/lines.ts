@@ -9,12 +9,38 @@ export interface Lines extends Late {
   readonly events: readonly EventRecord[];
 }
 
-/** Keeps new lines until the commit, which writes them one after the other. */
+const COLUMNS = [
+  'instance_id',
+  'instance_seq',
+  'run_id',
+  'run_seq',
+  'step_id',
+  'type',
+  'at',
+  'principal',
+  'authority',
+  'data',
+  'prev_hash',
+  'hash',
+  'instance_hash',
+] as const satisfies readonly (keyof EventRecord)[];
+
+/** Lines that one statement writes, where there are as many: a call of SQLite costs about a third of what a row does. */
+const TOGETHER = 8;
+
+/** The values of a line, in the order of `COLUMNS`. */
+const pushValues = (values: unknown[], event: EventRecord, { principal, data }: Texts): void => {
+  const { instance_id, instance_seq, run_id, run_seq, step_id, type, at, authority, prev_hash, hash, instance_hash } = event;
+  values.push(instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash);
+};
+
+/** Keeps new lines until the commit, which writes them. */
 export const createLines = (late: LateWrites): Lines => {
-  const insert = late.db.prepare(
-    `insert into events (instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
+  const row = `(${COLUMNS.map(() => '?').join(', ')})`;
+  const insert = (rows: number) =>
+    late.db.prepare(`insert into events (${COLUMNS.join(', ')}) values ${Array.from({ length: rows }, () => row).join(', ')}`);
+  const insertOne = insert(1);
+  const insertMany = insert(TOGETHER);
   let events: EventRecord[] = [];
   let texts: Texts[] = [];
   // How many of them have their row, and how many had it when the savepoint was opened.
@@ -35,24 +61,11 @@ export const createLines = (late: LateWrites): Lines => {
     },
     waiting: () => stored < events.length,
     write() {
-      for (; stored < events.length; stored++) {
-        const event = events[stored]!;
-        const { principal, data } = texts[stored]!;
-        insert.run(
-          event.instance_id,
-          event.instance_seq,
-          event.run_id,
-          event.run_seq,
-          event.step_id,
-          event.type,
-          event.at,
-          principal,
-          event.authority,
-          data,
-          event.prev_hash,
-          event.hash,
-          event.instance_hash,
-        );
+      while (stored < events.length) {
+        const count = events.length - stored >= TOGETHER ? TOGETHER : 1;
+        const values: unknown[] = [];
+        for (const end = stored + count; stored < end; stored++) pushValues(values, events[stored]!, texts[stored]!);
+        (count === 1 ? insertOne : insertMany).run(values);
       }
     },
     mark: () => events.length,

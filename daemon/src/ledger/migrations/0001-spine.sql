@@ -265,8 +265,9 @@ create table events (
   hash text not null,
   instance_hash text not null,
   primary key (instance_id, instance_seq)
-) strict, without rowid;
--- One index only, because every event pays for it: a step's lines are looked for among its run's.
+) strict;
+-- With a rowid, because lines are only ever appended: pages fill up one after the other, and are never split or moved about.
+-- One further index only, because every event pays for it: a step's lines are looked for among its run's.
 create index events_by_run on events (run_id, instance_seq) where run_id is not null;
 
 -- The heads of the chains: an instance's (whole), an instance's own (lines of no run), and each run's.
