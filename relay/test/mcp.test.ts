@@ -154,6 +154,8 @@ describe.each(['auto', 'legacy'] as const)('an MCP client of the %s era', (mode)
     expect(await failed('start_run', { instance_id: instance.id })).toMatchObject({ code: 'scope_denied', scope: 'runs:write' });
     expect(await failed('approve_gate', { gate_id: instance.resource('gate'), digest: 'd' })).toMatchObject({ code: 'authority_required' });
     expect(await failed('set_connector_state', {})).toMatchObject({ code: 'operation_unknown' });
+    const { items } = await relay.admin.call('list_audit', { outcome: 'operation_unknown' });
+    expect(items.map(({ action }) => action)).toContain('set_connector_state');
     await client.close();
   });
 

@@ -106,6 +106,28 @@ describe('a planner over /api/v2', () => {
     expect(await codeOf(relay.plannerToken({ scopes: ['admin:write'] }))).toBe('invalid_input');
   });
 
+  it('asks who calls before it reads a body', async () => {
+    const answer = await raw('POST', `/instances/${mine.id}/runs`, 'flp_nobody', {}, '{"broken');
+    expect([answer.status, JSON.parse(answer.text).code]).toEqual([401, 'unauthenticated']);
+    expect((await raw('POST', '/admin/planner-tokens', 'fla_nobody', {}, '{"broken')).status).toBe(401);
+  });
+
+  it('has every refusal in its audit, also of what never reached a handler', async () => {
+    const { secret, id } = await relay.admin.call('create_planner_token', { name: 'p' });
+    const rows = async (outcome: string) =>
+      (await relay.admin.call('list_audit', { outcome, limit: 100 })).items.map(({ actor, action }) => `${actor} ${action}`);
+    await raw('POST', `/instances/${mine.id}/runs`, secret, {}, '{"broken');
+    expect(await rows('malformed_json')).toContain(`${id} start_run`);
+    await raw('POST', `/instances/${mine.id}/runs`, secret, { 'idempotency-key': 'two words' }, '{}');
+    expect(await rows('invalid_input')).toContain(`${id} start_run`);
+    await codeOf(relay.admin.call('create_planner_token', { name: 'line\nfeed' }));
+    expect(await rows('invalid_input')).toContain('admin create_planner_token');
+    expect((await raw('POST', '/enroll', 'x', {}, '{"secret":"short"}')).status).toBe(400);
+    expect(await rows('invalid_input')).toContain('anonymous enroll');
+    expect((await raw('GET', '/nowhere', secret)).status).toBe(404);
+    expect(await rows('not_found')).toContain('anonymous http');
+  });
+
   it('makes a key for a write without one, returns it, and passes a given one on', async () => {
     const { secret } = await relay.plannerToken();
     const path = `/instances/${mine.id}/runs`;

@@ -9,7 +9,7 @@ import { openapi } from '../src/contract/openapi.ts';
 import { operation, type Operation } from '../src/contract/operations/operation.ts';
 import { OPERATIONS, defaultGrantOperations, operationsOf, type OperationTable } from '../src/contract/operations/table.ts';
 import { readAll, requestRaw } from '../src/kit/http-client.ts';
-import { listen, createApp, type Listening } from '../src/kit/http-server.ts';
+import { listen, createApp, type Handle, type Listening } from '../src/kit/http-server.ts';
 import { generatedInput } from './generated-input.ts';
 
 const ALL: Operation[] = Object.values(OPERATIONS);
@@ -119,7 +119,7 @@ describe('over HTTP', () => {
     const servers: Partial<Record<'daemon' | 'relay', Listening>> = {};
     beforeAll(async () => {
       for (const api of ['daemon', 'relay'] as const) {
-        const handle = async (row: Operation, raw: Record<string, unknown>) => ({ name: row.name, input: readInput(row, raw) });
+        const handle: Handle = async (row, readRaw) => ({ name: row.name, input: readInput(row, await readRaw()) });
         const mounts = [{ prefix: '/api', rows: operationsOf(api, TEST_TABLE), handle }];
         servers[api] = await listen(createApp({ mounts, routes: { 'POST /echo': () => ({}) } }), { host: '127.0.0.1', port: 0 });
       }

@@ -45,10 +45,11 @@ export const createPipeline = ({ ledger, clock, operatorHash, handlers, draining
   const read = rememberRights(ledger);
   const rights = { read, clock };
   const credentials = { read, operatorHash };
-  return async (row, raw, context) => {
+  return async (row, readRaw, context) => {
     if (draining()) throw new FairleadError('draining');
     const caller = authenticate(context.headers, credentials);
     try {
+      const raw = await readRaw();
       const pathInstance = typeof raw['instance_id'] === 'string' ? raw['instance_id'] : undefined;
       const asker = askerFor(row, caller, pathInstance, rights);
       const input: Record<string, unknown> = readInput(row, raw);

@@ -15,6 +15,8 @@ export interface Gatekeeper {
   admin(row: Operation, context: RequestContext): Promise<void>;
   /** Counts a failed attempt of a stranger and answers the error for it. */
   failed(address: string, error: unknown): unknown;
+  /** Puts a refusal into the audit, and counts it where a stranger caused it. @returns what to answer */
+  refuse(action: string, effect: Operation['effect'], actor: string, caller: Caller, error: FairleadError): Promise<FairleadError>;
   /** Puts into the audit what was refused before anybody asked who calls: a bad body, host, origin, path or method. */
   unread(error: unknown, caller: Caller): Promise<void>;
   draining(): boolean;
@@ -73,6 +75,7 @@ export const createGatekeeper = ({ tokens, isAdmin, countStranger, audit, clock,
 
   return {
     draining,
+    refuse,
     async planner(action, effect, secret, caller) {
       let token: LiveToken;
       try {

@@ -9,6 +9,7 @@ import {
   problemResponse,
   rawJson,
   type Handle,
+  type ReadRaw,
   type RequestContext,
 } from '@fairlead/shared/kit/http-server';
 import type { WireAnswer } from '@fairlead/shared/wire/exchange';
@@ -36,17 +37,33 @@ const idOf = (from: object): string | undefined => {
   return undefined;
 };
 
+/** Reads what is asked. A refusal is in the audit before it is answered, under whoever asks. */
+const orRefuse = async <T>(
+  gatekeeper: Gatekeeper,
+  row: Operation,
+  actor: string,
+  context: RequestContext,
+  read: () => T | Promise<T>,
+): Promise<T> => {
+  try {
+    return await read();
+  } catch (error) {
+    throw error instanceof FairleadError ? await gatekeeper.refuse(row.name, row.effect, actor, context, error) : error;
+  }
+};
+
 const serveAdmin = async (
   { gatekeeper, admin, audit }: HandleParts,
   row: Operation,
-  raw: Record<string, unknown>,
+  readRaw: ReadRaw,
   context: RequestContext,
 ): Promise<unknown> => {
   const open = row.scope === 'none';
   if (!open) await gatekeeper.admin(row, context);
-  const input = readInput(row, raw);
+  const actor = open ? 'anonymous' : 'admin';
+  const input = await orRefuse(gatekeeper, row, actor, context, async () => readInput(row, await readRaw()));
   const asked: Asked = {
-    actor: open ? 'anonymous' : 'admin',
+    actor,
     action: row.name,
     effect: row.effect,
     request_id: context.id,
@@ -83,25 +100,31 @@ const headersOf = (row: Operation, { type, length }: WireAnswer): Record<string,
 const servePlanner = async (
   { gatekeeper, planner }: HandleParts,
   row: Operation,
-  raw: Record<string, unknown>,
+  readRaw: ReadRaw,
   context: RequestContext,
 ): Promise<unknown> => {
   const token = await gatekeeper.planner(row.name, row.effect, bearerToken(context), context);
+  const { input, idempotencyKey } =
+    row.effect === 'read'
+      ? { input: await orRefuse(gatekeeper, row, token.id, context, readRaw), idempotencyKey: undefined }
+      : await orRefuse(gatekeeper, row, token.id, context, async () => ({
+          input: await readRaw(),
+          idempotencyKey: idempotencyKeyOf(context.headers) ?? newIdempotencyKey(),
+        }));
   const call = {
     row,
-    input: raw,
+    input,
     token,
     requestId: context.id,
     address: context.address,
     accept: acceptOf(row, context),
     callerSignal: () => context.signal,
   };
-  if (row.effect === 'read') {
+  if (idempotencyKey === undefined) {
     const answer = await planner.call(call);
     if (Buffer.isBuffer(answer.body) && row.stream === 'none') return rawJson(answer.body, answer.status);
     return new RawAnswer(answer.body, { status: answer.status, headers: headersOf(row, answer) });
   }
-  const idempotencyKey = idempotencyKeyOf(context.headers) ?? newIdempotencyKey();
   const key = { 'idempotency-key': idempotencyKey };
   try {
     const answer = await planner.call({ ...call, idempotencyKey });
@@ -123,7 +146,7 @@ const bearerToken = (context: RequestContext): string | undefined => {
 /** Serves every row of the relay's API: planners by the generic adapter, the operator and enrolment by their handlers. */
 export const apiHandle =
   (parts: HandleParts): Handle =>
-  (row, raw, context) => {
+  (row, readRaw, context) => {
     if (parts.gatekeeper.draining()) throw new FairleadError('draining');
-    return row.surface === 'relay_admin' ? serveAdmin(parts, row, raw, context) : servePlanner(parts, row, raw, context);
+    return row.surface === 'relay_admin' ? serveAdmin(parts, row, readRaw, context) : servePlanner(parts, row, readRaw, context);
   };

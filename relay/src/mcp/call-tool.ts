@@ -6,6 +6,7 @@ import type { OperationTable } from '@fairlead/shared/contract/operations/table'
 import type { Clock } from '@fairlead/shared/kit/clock';
 import { readAll } from '@fairlead/shared/kit/http-client';
 import type { WireAnswer } from '@fairlead/shared/wire/exchange';
+import type { Gatekeeper } from '../api/gatekeeper.ts';
 import type { LiveToken } from '../auth/planner-tokens.ts';
 import { newIdempotencyKey, type Planner, type PlannerCall } from '../operations/planner.ts';
 import { PAGE_BYTES, artifactPage } from './artifact-page.ts';
@@ -14,6 +15,7 @@ import { wordsFor } from './words.ts';
 
 export interface ToolCallParts {
   readonly planner: Planner;
+  readonly gatekeeper: Pick<Gatekeeper, 'refuse'>;
   readonly clock: Clock;
   readonly tools: ReadonlyMap<string, OperationTool>;
   readonly table: OperationTable;
@@ -74,6 +76,14 @@ const callForPage = async (parts: ToolCallParts, call: PlannerCall): Promise<unk
   };
 };
 
+/** What is refused here never reaches the planner's call, so it is put into the audit here. */
+const refusal = (
+  { gatekeeper }: ToolCallParts,
+  { name, effect }: Pick<Operation, 'name' | 'effect'>,
+  { token, requestId, address }: ToolCaller,
+  error: FairleadError,
+): Promise<FairleadError> => gatekeeper.refuse(name.slice(0, 64), effect, token.id, { id: requestId, address }, error);
+
 const perform = async (
   parts: ToolCallParts,
   row: Operation,
@@ -85,7 +95,12 @@ const perform = async (
   const writes = row.effect !== 'read';
   if (given !== undefined && (!writes || typeof given !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(given))) {
     const rule = writes ? 'must be 1 to 200 printable ASCII characters' : 'is for writes only';
-    throw new FairleadError('invalid_input', { field: 'idempotency_key', rule, detail: `idempotency_key: ${rule}` });
+    throw await refusal(
+      parts,
+      row,
+      caller,
+      new FairleadError('invalid_input', { field: 'idempotency_key', rule, detail: `idempotency_key: ${rule}` }),
+    );
   }
   const idempotencyKey = writes ? (given ?? newIdempotencyKey()) : undefined;
   const call: PlannerCall = { row, input, ...caller, accept: 'json', idempotencyKey, callerSignal: () => context.mcpReq.signal };
@@ -133,7 +148,13 @@ export const callTool = async (
 ): Promise<CallToolResult> => {
   const found = parts.tools.get(name);
   try {
-    if (!found) throw new FairleadError('operation_unknown', { detail: 'There is no such tool; tools/list names them.' });
+    if (!found)
+      throw await refusal(
+        parts,
+        { name, effect: 'read' },
+        caller,
+        new FairleadError('operation_unknown', { detail: 'There is no such tool; tools/list names them.' }),
+      );
     return await perform(parts, found.row, args, caller, context);
   } catch (error) {
     return toolError(error, caller.requestId);

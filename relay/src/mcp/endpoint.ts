@@ -68,7 +68,13 @@ const secretOf = (context: RequestContext): string | undefined => {
  */
 export const mcpEndpoint = (parts: EndpointParts): McpEndpoint => {
   const table = parts.table ?? OPERATIONS;
-  const calls: ToolCallParts = { planner: parts.planner, clock: parts.clock, table, tools: operationTools(operationsOf('relay', table)) };
+  const calls: ToolCallParts = {
+    planner: parts.planner,
+    gatekeeper: parts.gatekeeper,
+    clock: parts.clock,
+    table,
+    tools: operationTools(operationsOf('relay', table)),
+  };
   const handler: McpHttpHandler = createMcpHandler(({ authInfo }) => buildServer(parts, calls, callerOf(authInfo)), {
     legacy: 'stateless',
     maxRequestBodySize: LIMITS.request_body.value,

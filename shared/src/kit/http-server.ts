@@ -56,8 +56,11 @@ const JSON_HEADERS: Readonly<Record<string, string>> = { ...INERT, 'content-type
 /** JSON text or bytes that are handed on as they came. */
 export const rawJson = (body: string | Uint8Array, status = 200): RawAnswer => new RawAnswer(body, { status, headers: JSON_HEADERS });
 
-/** Serves one operation. The input is put together but not validated (`readInput`); the answer is a JSON value or a RawAnswer. */
-export type Handle = (row: Operation, rawInput: Record<string, unknown>, context: RequestContext) => Promise<unknown>;
+/** Puts the input of a request together, unvalidated (`readInput` does that). A body is read only now: who calls is settled before. */
+export type ReadRaw = () => Record<string, unknown> | Promise<Record<string, unknown>>;
+
+/** Serves one operation. The answer is a JSON value or a RawAnswer. */
+export type Handle = (row: Operation, readRaw: ReadRaw, context: RequestContext) => Promise<unknown>;
 
 export interface Mount {
   readonly prefix: string;
@@ -279,10 +282,10 @@ export const createApp = (parts: ServerParts): Hono<{ Bindings: HttpBindings }> 
   const serveRow = (row: Operation, handle: Handle) =>
     serving(async (call, context, reach) => {
       if (!isDecodable(context.path)) throw new FairleadError('not_found');
-      const body = methodOf(row) === 'POST' ? await readJsonBody(call.req.raw) : undefined;
-      const raw = fromHttp(row, { params: call.req.param(), query: context.query, body });
+      const inputOf = (body: unknown) => fromHttp(row, { params: call.req.param(), query: context.query, body });
       reach();
-      return handle(row, raw, context);
+      const hasBody = methodOf(row) === 'POST';
+      return handle(row, () => (hasBody ? readJsonBody(call.req.raw).then(inputOf) : inputOf(undefined)), context);
     });
 
   const allowed = new Map<string, { path: string; methods: string[] }>();

@@ -59,7 +59,7 @@ const ask = async (server: Listening, method: string, path: string, body?: strin
   const text = (await readAll(response.body)).toString();
   return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) as Record<string, unknown> };
 };
-const echo: Handle = async (row, raw) => ({ operation: row.name, input: readInput(row, raw) });
+const echo: Handle = async (row, readRaw) => ({ operation: row.name, input: readInput(row, await readRaw()) });
 
 describe('createApp', () => {
   it('puts the input together from path, query and body', async () => {
