@@ -2,7 +2,8 @@ import { parseDuration } from '@fairlead/shared/kit/cli';
 import { printable } from '@fairlead/shared/kit/printable';
 import type { Command } from 'commander';
 import { addCommand, type Streams } from '../context.ts';
-import { attemptTable, gateAdvice, resultText, stepTable, stepText, validationTable } from '../shown/steps.ts';
+import { nextFor } from '../shown/next.ts';
+import { attemptTable, resultText, stepTable, stepText, validationText } from '../shown/steps.ts';
 
 interface StepOptions {
   readonly timeout?: string;
@@ -45,7 +46,7 @@ const readCommands = (step: Command, streams: Streams): void => {
   });
   addCommand(step, streams, { use: 'validations <step>', text: 'List the checks that were run' }, async ({ ask, out }, [id]) => {
     const list = await ask('list_validations', { step_id: id! });
-    out.result(list, () => validationTable(list.items));
+    out.result(list, () => validationText(list.items));
   });
 };
 
@@ -59,9 +60,9 @@ export const stepCommand = (program: Command, streams: Streams): Command => {
     async (context, [id], { timeout, cursor }) => {
       const { endWithState, followStep } = await import('../following.ts');
       const waited = await followStep(context, id!, timeout === undefined ? undefined : parseDuration(timeout, '--timeout'), cursor);
-      context.out.result(waited, () =>
-        [stepText(waited.step), ...(waited.gate ? [gateAdvice(waited.gate)] : []), printable(waited.sentence)].join('\n\n'),
-      );
+      const { change_id: changeId } = waited.step;
+      const change = changeId === null || context.out.json ? null : await context.ask('get_change', { change_id: changeId });
+      context.out.result(waited, () => [stepText(waited.step), ...nextFor({ ...waited, change })].join('\n\n'));
       endWithState(waited.step.state);
     },
   )

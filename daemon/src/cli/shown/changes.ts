@@ -4,15 +4,24 @@ import { bytes, columns, count, fields, short } from '../layout.ts';
 
 const FILES_SHOWN = 60;
 
-/** A change for a person. */
-export const changeText = (change: Change): string => {
+const NO_FILE = '000000';
+
+/** What became of a file's mode, where the status does not say it: a program that can be run is another thing than a text. */
+const modeText = ({ old_mode: from, new_mode: to }: Change['files'][number]): string => {
+  if (from === to || to === NO_FILE) return '';
+  if (from === NO_FILE) return to === '100644' ? '' : ` (mode ${to})`;
+  return ` (mode ${from} -> ${to})`;
+};
+
+/** A change for a person. @param keptOnly its step failed, so nobody has to decide on it */
+export const changeText = (change: Change, keptOnly = false): string => {
   const files = change.files.slice(0, FILES_SHOWN).map((file) => {
     const lines = file.added === null ? 'binary' : `+${file.added} -${file.removed ?? 0}`;
-    return `  ${file.status.padEnd(12)} ${lines.padEnd(12)} ${printable(file.path)}`;
+    return `  ${file.status.padEnd(12)} ${lines.padEnd(12)} ${printable(file.path)}${modeText(file)}`;
   });
   const more = change.files.length - files.length;
   return [
-    `Change ${change.id}: ${change.state}, ${count(change.files.length, 'file')}, +${change.added} -${change.removed}`,
+    `Change ${change.id}: ${keptOnly && change.state === 'held' ? 'kept as evidence' : change.state}, ${count(change.files.length, 'file')}, +${change.added} -${change.removed}`,
     fields([
       ['base', short(change.base_commit)],
       ['snapshot', short(change.snapshot_commit)],

@@ -1,8 +1,9 @@
-import type { Attempt, Gate, Step, StepResult, Validation } from '@fairlead/shared/contract/resources';
+import type { Attempt, Step, StepResult, Validation } from '@fairlead/shared/contract/resources';
 import { STEP_STATES } from '@fairlead/shared/contract/states';
 import { printable } from '@fairlead/shared/kit/printable';
 import { bytes, columns, duration, fields, short } from '../layout.ts';
 import { changeText } from './changes.ts';
+import { nextFor } from './next.ts';
 
 /** A state with what it means. */
 export const stateText = (step: Step): string =>
@@ -61,7 +62,7 @@ export const attemptTable = (attempts: readonly Attempt[]): string =>
 
 const PHASES = { change: 'the change', judges_restored: "with the base's own checks", integration: 'the tree that would land' } as const;
 
-export const validationTable = (validations: readonly Validation[]): string =>
+const validationTable = (validations: readonly Validation[]): string =>
   columns(
     ['VALIDATION', 'RESULT', 'OF', 'EXIT', 'TOOK', 'CONFINEMENT', 'COMMAND'],
     validations.map((one) => [
@@ -76,6 +77,18 @@ export const validationTable = (validations: readonly Validation[]): string =>
     'No validations were run.',
   );
 
+/** What the sandbox says of a program that it cannot start, and a shell of one that it was to run. */
+const NOT_STARTED = /^bwrap: execvp ([^:]+): /m;
+const NOT_FOUND = /(?:^|: )([^\s:]+): (?:command )?not found/m;
+
+/** The way out where a check could not begin, or undefined where it did. 126 and 127 are what shells answer for a missing program. */
+const missingProgram = ({ name, exit_code: exit, argv, output_tail: tail, passed }: Validation): string | undefined => {
+  const started = NOT_STARTED.exec(tail);
+  if (passed || (!started && exit !== 126 && exit !== 127)) return undefined;
+  const program = started?.[1] ?? NOT_FOUND.exec(tail)?.[1] ?? argv[0]!;
+  return `${name} could not run ${printable(program)}: it is not where checks can see it. List its folder in toolchain_folders of the daemon's config; fairlead doctor proposes folders.`;
+};
+
 const failedTails = (validations: readonly Validation[]): string[] =>
   validations
     .filter((one) => !one.passed && one.output_tail.trim() !== '')
@@ -84,21 +97,23 @@ const failedTails = (validations: readonly Validation[]): string[] =>
         `Output of ${one.name} (untrusted, the end of it):\n${printable(one.output_tail.trimEnd(), { multiline: true }).replace(/^/gm, '  | ')}`,
     );
 
-/** What to do about a gate, with the commands spelt out. */
-export const gateAdvice = (gate: Gate): string =>
-  gate.state === 'pending'
-    ? `A person decides (${gate.reasons.join(', ')}):\n  fairlead change diff ${gate.change_id}\n  fairlead gate approve ${gate.id} --digest ${gate.digest}\n  fairlead gate reject ${gate.id}`
-    : `Gate ${gate.id}: ${gate.state}${gate.decided_by ? ` by ${printable(gate.decided_by.name)} (${gate.authority})` : ''}`;
+/** The checks for a person, with what the failed ones printed and, where a program is missing, the cure. */
+export const validationText = (validations: readonly Validation[]): string =>
+  [validationTable(validations), ...failedTails(validations), ...validations.map(missingProgram).filter((cure) => cure !== undefined)].join(
+    '\n\n',
+  );
+
+/** Whether a step's change is only evidence: it ended without one that could land. */
+const isKeptOnly = ({ state, ended }: Step): boolean => ended && !state.startsWith('completed');
 
 /** The whole result of a step for a person. */
 export const resultText = (result: StepResult): string =>
   [
     stepText(result.step),
-    ...(result.change ? [changeText(result.change)] : []),
-    ...(result.validations.length > 0 ? [validationTable(result.validations), ...failedTails(result.validations)] : []),
+    ...(result.change ? [changeText(result.change, isKeptOnly(result.step))] : []),
+    ...(result.validations.length > 0 ? [validationText(result.validations)] : []),
     ...(result.artifacts.length > 0
       ? [`Evidence: ${result.artifacts.map((one) => `${printable(one.name)} (${bytes(one.size)})`).join(', ')}`]
       : []),
-    ...(result.gate ? [gateAdvice(result.gate)] : []),
-    printable(result.sentence),
+    ...nextFor(result),
   ].join('\n\n');
