@@ -1,13 +1,15 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { InputOf } from '@fairlead/shared/contract/operations/table';
 import type { Change } from '@fairlead/shared/contract/resources';
-import type { Cause, ChangeRecord, GitEffectRecord } from '../core/records.ts';
+import type { Cause, ChangeRecord } from '../core/records.ts';
+import { treeOf } from '../git/commit.ts';
+import type { Sync, Tx } from '../ledger/ledger.ts';
 import { changeView } from '../ledger/views.ts';
 import { admitIntegration, type Admitted } from './admission.ts';
 import { causeOf, checkDecider, scopeOf, type Decider } from './decider.ts';
 import type { DeliveryDeps } from './delivery.ts';
 import { gateOutdated, prospectOf, renewGate, type Prospect } from './gates.ts';
-import { checkLanding, land, makeLanding } from './landing.ts';
+import { checkLanding, land, makeLanding, type Landed } from './landing.ts';
 import { putBack, recordLanded, settleIntegration } from './settle.ts';
 
 /** @throws FairleadError `change_conflicts`, after it was recorded */
@@ -23,20 +25,31 @@ const refuseConflict = async ({ ledger }: DeliveryDeps, change: ChangeRecord, pr
 };
 
 /**
- * From `integrating` to a moved ref. Every refusal puts the change back; a fault of ours asks the ref what happened.
- * @throws FairleadError when nothing moved
+ * What is there already is not landed a second time, as a commit without content.
+ * @throws FairleadError `already_in_target`
  */
-const perform = async (deps: DeliveryDeps, admitted: Admitted, prospect: Prospect, cause: Cause): Promise<GitEffectRecord | 'settled'> => {
+const refuseEmpty = async (prospect: Prospect): Promise<void> => {
+  if ((await treeOf(prospect.ground.store, prospect.target_commit)) === prospect.tree) throw new FairleadError('already_in_target');
+};
+
+/** Whether an error says that nothing moved. A fault of ours does not, and neither does a doubt. */
+const isRefusal = (error: unknown): error is FairleadError => error instanceof FairleadError && error.code !== 'effect_in_doubt';
+
+/**
+ * From `integrating` to a moved ref. Every refusal puts the change back; after anything else the ref is asked what happened.
+ * @throws FairleadError when nothing moved; `effect_in_doubt` when that cannot be found out now, with the change still `integrating`
+ */
+const perform = async (deps: DeliveryDeps, admitted: Admitted, prospect: Prospect, cause: Cause): Promise<Landed | 'settled'> => {
   const { change } = admitted;
   await deps.ledger.record((tx) => void tx.move.change(change.id, 'integrating', { reason: null }, cause));
   try {
     const commit = await makeLanding(deps, admitted, prospect);
     await checkLanding(deps, admitted, prospect, commit, cause);
-    const { effect, moved } = await land(deps, change, prospect, commit);
-    if (moved) return effect;
+    const landed = await land(deps, change, prospect, commit);
+    if (landed.moved) return landed;
     throw new FairleadError('target_moved');
   } catch (error) {
-    if (error instanceof FairleadError) {
+    if (isRefusal(error)) {
       await putBack(deps, change.id, error, cause);
       if (error.code === 'target_moved' && admitted.gate) {
         const fresh = await renewGate(deps, admitted.gate);
@@ -50,10 +63,36 @@ const perform = async (deps: DeliveryDeps, admitted: Admitted, prospect: Prospec
   }
 };
 
+/** How often, and in which steps, what has landed is tried to be recorded. In ms; about ten seconds together. */
+const RECORD_TRIES = 6;
+const RECORD_WAIT_MS = 300;
+
+/**
+ * Records what has happened already, again and again for a while: an answer that it was refused would not be true.
+ * @throws FairleadError `effect_in_doubt` when the ledger cannot be written for longer
+ */
+const recordDone = async <T>({ ledger, clock, log }: DeliveryDeps, write: (tx: Tx) => Sync<T>): Promise<T> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ledger.record(write);
+    } catch (cause) {
+      log.error({ err: cause }, 'a landing could not be recorded');
+      if (tries === RECORD_TRIES) {
+        const detail = 'The target has moved, and that could not be recorded yet';
+        throw new FairleadError('effect_in_doubt', { detail, hint: 'Integrate again: the daemon then finds what has landed.', cause });
+      }
+      await clock.sleep(RECORD_WAIT_MS * 2 ** (tries - 1));
+    }
+  }
+};
+
 const integrateNow = async (deps: DeliveryDeps, input: InputOf<'integrate_change'>, decider: Decider): Promise<Change> => {
   const { ledger } = deps;
-  const known = ledger.read.change(input.change_id);
-  if (!known) throw new FairleadError('not_found', { field: 'change_id' });
+  const found = ledger.read.change(input.change_id);
+  if (!found) throw new FairleadError('not_found', { field: 'change_id' });
+  // One at a time: nobody is at it, so an integration was cut off while its end could not be recorded.
+  if (found.state === 'integrating') await settleIntegration(deps, found);
+  const known = ledger.read.change(input.change_id) ?? found;
   const scope = scopeOf('integrate_change', input, decider, known);
   const before = scope && ledger.answered(scope);
   if (before) return before.answer as Change;
@@ -67,10 +106,11 @@ const integrateNow = async (deps: DeliveryDeps, input: InputOf<'integrate_change
     if (fresh.id !== admitted.gate.id) throw gateOutdated(fresh);
   }
   await refuseConflict(deps, admitted.change, prospect, cause);
+  await refuseEmpty(prospect);
   const landed = await perform(deps, admitted, prospect, cause);
-  return ledger.record((tx) =>
+  return recordDone(deps, (tx) =>
     tx.idempotent(scope, () => {
-      if (landed !== 'settled') return recordLanded(tx, landed, cause);
+      if (landed !== 'settled') return recordLanded(tx, landed.effect, cause, landed.moved ? landed.left_behind : undefined);
       const now = tx.read.change(input.change_id);
       if (!now) throw new FairleadError('not_found', { field: 'change_id' });
       return changeView(now);
@@ -82,7 +122,8 @@ const integrateNow = async (deps: DeliveryDeps, input: InputOf<'integrate_change
  * Replays a completed change onto the live target, checks the tree that would land, and moves the branch only if it still is what was
  * checked against. Integrations of one repository go one after another.
  * @throws FairleadError `change_not_approved`, `gate_outdated`, `change_conflicts`, `integration_failed_validation`, `target_dirty`,
- *   `target_moved`, `base_not_integrated`, `halted`; in each case nothing moved
+ *   `target_moved`, `base_not_integrated`, `already_in_target`, `halted`; in each case nothing moved. `effect_in_doubt`: it may have
+ *   moved; the change stays `integrating`, and asking again finds out
  */
 export const integrateChange =
   (deps: DeliveryDeps) =>

@@ -1,9 +1,10 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Cause, ChangeRecord, GitEffectRecord } from '../core/records.ts';
+import type { Cause, ChangeRecord, GitEffectRecord, ValidationRecord } from '../core/records.ts';
 import { makeCommit } from '../git/commit.ts';
-import { moveRef, transferObjects } from '../git/integrate.ts';
+import { moveRef, settleLanding, transferObjects, type Moved } from '../git/integrate.ts';
 import type { Landing } from '../git/landing.ts';
 import { journalPoint } from '../ledger/journal.ts';
+import type { EffectivePolicy } from '../policy/effective.ts';
 import { runChecks } from '../runner/validate.ts';
 import type { Admitted } from './admission.ts';
 import type { DeliveryDeps } from './delivery.ts';
@@ -49,8 +50,25 @@ const refuseHalted = (read: DeliveryDeps['ledger']['read']): void => {
 };
 
 /**
+ * What keeps a tree from landing: required checks that failed on it, and those of which no row says how they went. Only a check that
+ * passed counts as passed.
+ */
+export const unproven = (
+  validations: EffectivePolicy['validations'],
+  rows: readonly Pick<ValidationRecord, 'name' | 'phase' | 'tree' | 'passed'>[],
+  tree: string,
+): { readonly failed: readonly string[]; readonly missing: readonly string[] } => {
+  const here = rows.filter((row) => row.phase === 'integration' && row.tree === tree);
+  const names = validations.filter(({ required }) => required).map(({ name }) => name);
+  const owed = names.filter((name) => !here.some((row) => row.name === name && row.passed));
+  const ran = (name: string): boolean => here.some((row) => row.name === name);
+  return { failed: owed.filter(ran), missing: owed.filter((name) => !ran(name)) };
+};
+
+/**
  * Checks the tree that would land, when it is another than the one that was checked.
- * @throws FairleadError `integration_failed_validation`, after it was recorded; `halted`
+ * @throws FairleadError `integration_failed_validation`, after it was recorded or, where a check did not come to its end, with the
+ *   change as it was; `halted`
  */
 export const checkLanding = async (
   deps: DeliveryDeps,
@@ -68,15 +86,17 @@ export const checkLanding = async (
   const halting = haltSignal(ledger);
   try {
     const about = { deps, attempt, instance, ground: prospect.ground, effective, signal: halting.signal };
-    const round = await runChecks({ ...about, phase: 'integration', commit, tree: prospect.tree });
-    if (round.interrupted) throw new FairleadError('halted');
+    await runChecks({ ...about, phase: 'integration', commit, tree: prospect.tree });
+    if (halting.signal.aborted) throw new FairleadError('halted');
   } finally {
     halting.close();
   }
-  const failed = ledger.read
-    .validations({ step_id: change.step_id, attempt_id: change.attempt_id })
-    .filter((row) => row.phase === 'integration' && row.tree === prospect.tree && row.required && !row.passed)
-    .map(({ name }) => name);
+  const rows = ledger.read.validations({ step_id: change.step_id, attempt_id: change.attempt_id });
+  const { failed, missing } = unproven(effective.validations, rows, prospect.tree);
+  if (missing.length > 0) {
+    const detail = `These required validations did not come to their end: ${missing.join(', ')}`;
+    throw new FairleadError('integration_failed_validation', { detail, hint: 'Integrate again.', more: { validations: missing } });
+  }
   if (failed.length === 0) return;
   const message = `On the present target these required validations fail: ${failed.join(', ')}`;
   await ledger.record(
@@ -85,14 +105,31 @@ export const checkLanding = async (
   throw new FairleadError('integration_failed_validation', { detail: message, more: { validations: failed } });
 };
 
-/** The compare-and-swap, between its journal entries. Whatever is thrown or answered but `moved`, nothing moved. */
-export const land = async (
-  deps: DeliveryDeps,
-  change: ChangeRecord,
-  prospect: Prospect,
-  to: string,
-): Promise<{ effect: GitEffectRecord; moved: boolean }> => {
-  const { ledger } = deps;
+/** What came of a compare-and-swap, with its journal entry. */
+export type Landed = Moved & { readonly effect: GitEffectRecord };
+
+/**
+ * After an error of which nobody can say on which side of the compare-and-swap it was: the ref says.
+ * @throws FairleadError the error itself, when nothing moved; `effect_in_doubt` when the ref cannot be asked either, or is elsewhere
+ */
+const askRef = async ({ log }: DeliveryDeps, prospect: Prospect, effect: GitEffectRecord, error: unknown): Promise<Moved> => {
+  const { store, repository } = prospect.ground;
+  log.warn({ err: error, change: effect.change_id }, 'moving the ref ended with an error; looking at the ref');
+  const { found, left_behind } = await settleLanding(store, repository, landingOf(effect)).catch((cause: unknown) => {
+    throw new FairleadError('effect_in_doubt', { detail: 'Whether the target has moved could not be found out yet', cause });
+  });
+  if (found === 'applied') return { moved: true, ...(left_behind !== undefined && { left_behind }) };
+  if (found === 'not_applied' || error instanceof FairleadError) throw error;
+  throw new FairleadError('effect_in_doubt', { cause: error });
+};
+
+/**
+ * The compare-and-swap, between its journal entries. What happens after the ref has moved is never a refusal: it is answered, or stands
+ * in the log.
+ * @throws FairleadError when nothing moved; `effect_in_doubt` when the journal's entry has to be settled
+ */
+export const land = async (deps: DeliveryDeps, change: ChangeRecord, prospect: Prospect, to: string): Promise<Landed> => {
+  const { ledger, log } = deps;
   const { ground, target_ref: ref, target_commit: from } = prospect;
   const { instance_id, run_id, step_id, id: change_id } = change;
   const effect = await ledger.record((tx) => {
@@ -100,20 +137,26 @@ export const land = async (
     return tx.effects.plan({ kind: 'move_ref', instance_id, run_id, step_id, change_id, ref, from, to });
   });
   const landing = landingOf(effect);
-  try {
+  const end = await (async (): Promise<Moved> => {
     journalPoint('effect.objects:before');
     await transferObjects(ground.store, ground.repository, landing);
     journalPoint('effect.objects:after');
     journalPoint('effect.ref:before');
     // The last moment at which a halt still can hold it.
     refuseHalted(ledger.read);
-    const moved = (await moveRef(ground.store, ground.repository, landing)) === 'moved';
+    const moved = await moveRef(ground.store, ground.repository, landing).catch((error: unknown) => askRef(deps, prospect, effect, error));
     journalPoint('effect.ref:after');
-    await ledger.record((tx) => tx.effects.mark(effect.id, moved ? 'applied' : 'abandoned'));
-    return { effect, moved };
-  } catch (error) {
-    // Only a refusal says that nothing moved. After anything else the ref itself has to be asked, as after a crash.
-    if (error instanceof FairleadError) await ledger.record((tx) => tx.effects.mark(effect.id, 'abandoned'));
+    return moved;
+  })().catch(async (error: unknown) => {
+    // Whoever is in doubt leaves the entry open, for the one who settles it.
+    const refused = error instanceof FairleadError && error.code !== 'effect_in_doubt';
+    if (refused) await ledger.record((tx) => tx.effects.mark(effect.id, 'abandoned'));
     throw error;
-  }
+  });
+  if (end.moved && end.left_behind !== undefined) log.warn({ change: change_id, why: end.left_behind }, 'the work tree did not go along');
+  await ledger
+    .record((tx) => tx.effects.mark(effect.id, end.moved ? 'applied' : 'abandoned'))
+    // The entry is still `planned`, which whoever settles it takes for a question to the ref.
+    .catch((error: unknown) => log.error({ err: error, change: change_id }, 'what came of a landing could not be noted'));
+  return { ...end, effect };
 };

@@ -2,17 +2,22 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Change } from '@fairlead/shared/contract/resources';
 import { isoTime } from '@fairlead/shared/kit/clock';
 import { BY_DAEMON, type Cause, type ChangeRecord, type GitEffectRecord } from '../core/records.ts';
-import { settleLanding } from '../git/integrate.ts';
+import { settleLanding, type Settled } from '../git/integrate.ts';
 import type { Tx } from '../ledger/ledger.ts';
 import { changeView } from '../ledger/views.ts';
 import type { DeliveryDeps } from './delivery.ts';
 import { landingOf } from './landing.ts';
 
-/** Records, within a transaction, that a change has landed: the effect's end and the change's new state are one. */
-export const recordLanded = (tx: Tx, effect: GitEffectRecord, cause: Cause): Change => {
+/**
+ * Records, within a transaction, that a change has landed: the effect's end and the change's new state are one. What its work tree
+ * missed stands beside it as the reason.
+ */
+export const recordLanded = (tx: Tx, effect: GitEffectRecord, cause: Cause, leftBehind?: string): Change => {
   tx.effects.mark(effect.id, 'reconciled');
   const integrated = { ref: effect.ref, from: effect.from, to: effect.to, at: isoTime(tx.at) };
-  return changeView(tx.move.change(effect.change_id, 'integrated', { integrated, reason: null }, { ...cause, data: integrated }));
+  const reason = leftBehind === undefined ? null : { code: 'work_tree_left_behind', message: leftBehind };
+  const data = { ...integrated, ...(reason && { reason }) };
+  return changeView(tx.move.change(effect.change_id, 'integrated', { integrated, reason }, { ...cause, data }));
 };
 
 /** Puts a change back that was not integrated, so that it can be tried again. Nothing happens when it is put back already. */
@@ -43,10 +48,11 @@ export const settleIntegration = async (
     const instance = ledger.read.instance(effect.instance_id);
     if (!instance) throw new Error(`The instance of git effect ${effect.id} is missing`);
     const { store, repository } = await grounds.of(instance);
-    const found = effect.state === 'applied' ? 'applied' : await settleLanding(store, repository, landingOf(effect));
+    const { found, left_behind } =
+      effect.state === 'applied' ? ({ found: 'applied' } as Settled) : await settleLanding(store, repository, landingOf(effect));
     log.info({ change: change.id, effect: effect.id, found }, 'settled an interrupted integration');
     if (found === 'applied') {
-      await ledger.record((tx) => void recordLanded(tx, effect, cause));
+      await ledger.record((tx) => void recordLanded(tx, effect, cause, left_behind));
       return 'applied';
     }
     await ledger.record((tx) => tx.effects.mark(effect.id, 'abandoned'));

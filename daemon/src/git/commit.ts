@@ -57,6 +57,10 @@ export const makeCommit = async (store: Store, order: CommitOrder): Promise<stri
   return commit;
 };
 
+/** The tree of a commit that is in the store. */
+export const treeOf = (store: Store, commit: string): Promise<string> =>
+  gitText({ git_dir: store.folder, args: ['rev-parse', '--verify', `${commit}^{tree}`] });
+
 /** Lets go of what a ref of the store kept. Missing refs are no error. */
 export const dropRefs = async (store: Store, refs: readonly string[]): Promise<void> => {
   if (refs.length === 0) return;

@@ -153,8 +153,8 @@ it('runs nothing of a repository with every trap set, and changes only the targe
   });
   const landing = { ref: MAIN, from: tip, to, token: 'chg_1' };
   await transferObjects(store, facts, landing);
-  expect(await moveRef(store, facts, landing)).toBe('moved');
-  expect(await settleLanding(store, facts, landing)).toBe('applied');
+  expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
+  expect(await settleLanding(store, facts, landing)).toEqual({ found: 'applied' });
   expect(existsSync(marker) && readFileSync(marker, 'utf8')).toBe(false);
   expect(fingerprint(join(repo.path, '.git'), mayChange)).toEqual(before);
   // The traps are real: a plain git walks into them.
@@ -180,7 +180,7 @@ it('runs nothing when a checked-out target goes along', async () => {
   // Touched, so that git has to look at the content.
   writeFileSync(join(repo.path, 'a.txt'), '1\n');
   await transferObjects(store, facts, landing);
-  expect(await moveRef(store, facts, landing)).toBe('moved');
+  expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
   expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toBe('one\n');
   await expect(inspectRepository(repo.path)).rejects.toMatchObject({ code: 'repository_unsupported' });
   expect(existsSync(marker) && readFileSync(marker, 'utf8')).toBe(false);

@@ -53,7 +53,7 @@ describe('a replay', () => {
     });
     const landing = { ref: MAIN, from: onto, to: landed, token: 'chg_1' };
     await transferObjects(store, facts, landing);
-    expect(await moveRef(store, facts, landing)).toBe('moved');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
     expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toBe('one\n2\n3\n4\nfive\n');
   });
 
@@ -127,15 +127,15 @@ describe('moving the target', () => {
     repo.write('untracked.txt', 'mine');
     await transferObjects(store, facts, landing);
     await transferObjects(store, facts, landing);
-    expect(await moveRef(store, facts, landing)).toBe('moved');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
     expect(repo.git('rev-parse', 'HEAD')).toBe(to);
     expect(repo.git('status', '--porcelain')).toBe('?? untracked.txt');
     expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toBe('one\n2\n3\n4\n5\n');
     expect(repo.git('log', '-1', '--format=%an %s|%(trailers:key=Fairlead-Step,valueonly)').trim()).toBe('Fairlead Change|step_1');
     expect(repo.git('reflog', '-1', '--format=%gs')).toBe('fairlead: integrate chg_1');
     expect(repo.git('fsck', '--strict')).toBe('');
-    expect(await moveRef(store, facts, landing)).toBe('stale');
-    expect(await settleLanding(store, facts, landing)).toBe('applied');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: false });
+    expect(await settleLanding(store, facts, landing)).toEqual({ found: 'applied' });
     expect((await syncStore(store, facts, [MAIN])).get(MAIN)).toBe(to);
     expect(base).not.toBe(to);
   });
@@ -163,7 +163,7 @@ describe('moving the target', () => {
     rmSync(join(repo.path, '.git', 'index.lock'));
     expect(repo.git('rev-parse', 'main')).toBe(base);
     expect(repo.git('status', '--porcelain')).toBe('');
-    expect(await settleLanding(store, facts, landing)).toBe('not_applied');
+    expect(await settleLanding(store, facts, landing)).toEqual({ found: 'not_applied' });
   });
 
   it('does not lose a commit that a person made first', async () => {
@@ -171,9 +171,9 @@ describe('moving the target', () => {
     repo.write('b.txt', 'person\n');
     const person = repo.commit('by a person');
     await transferObjects(store, facts, landing);
-    expect(await moveRef(store, facts, landing)).toBe('stale');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: false });
     expect(repo.git('rev-parse', 'main')).toBe(person);
-    expect(await settleLanding(store, facts, landing)).toBe('elsewhere');
+    expect(await settleLanding(store, facts, landing)).toEqual({ found: 'elsewhere' });
   });
 
   it('moves a branch that is not checked out without touching the work tree, and one in a linked work tree with it', async () => {
@@ -183,7 +183,7 @@ describe('moving the target', () => {
     repo.git('worktree', 'add', '-q', linked, 'main');
     repo.write('a.txt', 'dirty in other\n');
     await transferObjects(store, facts, landing);
-    expect(await moveRef(store, facts, landing)).toBe('moved');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
     expect(readFileSync(join(linked, 'a.txt'), 'utf8')).toContain('one');
     expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toBe('dirty in other\n');
     expect(repo.git('-C', linked, 'status', '--porcelain')).toBe('');
@@ -195,14 +195,14 @@ describe('moving the target', () => {
     const { store, facts, landing, to, base } = await prepared();
     repo.git('checkout', '-q', '--detach');
     await transferObjects(store, facts, landing);
-    expect(await moveRef(store, facts, landing)).toBe('moved');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
     expect(repo.git('rev-parse', 'HEAD')).toBe(base);
     const bare = join(repo.folder, 'bare.git');
     repo.git('clone', '-q', '--bare', repo.path, bare);
     repo.git('-C', bare, 'update-ref', 'refs/heads/deep/er', base);
     const place = await inspectRepository(bare);
     expect(place).toMatchObject({ bare: true, work_tree: null, default_branch: 'refs/heads/deep/er' });
-    expect(await moveRef(store, place, { ...landing, ref: 'refs/heads/deep/er' })).toBe('moved');
+    expect(await moveRef(store, place, { ...landing, ref: 'refs/heads/deep/er' })).toEqual({ moved: true });
     expect(repo.git('-C', bare, 'rev-parse', 'deep/er')).toBe(to);
   });
 
@@ -212,11 +212,11 @@ describe('moving the target', () => {
     const lock = await lockCheckout({ git_dir: facts.git_dir, work_tree: facts.work_tree! }, landing);
     repo.git('update-ref', MAIN, to);
     expect(lock.copy).toContain('chg_1');
-    expect(await settleLanding(store, facts, landing)).toBe('applied');
+    expect(await settleLanding(store, facts, landing)).toEqual({ found: 'applied' });
     expect(repo.git('status', '--porcelain')).toBe('');
     expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toContain('one');
     await lockCheckout({ git_dir: facts.git_dir, work_tree: facts.work_tree! }, { ...landing, token: 'chg_2' });
-    expect(await settleLanding(store, facts, landing)).toBe('applied');
+    expect(await settleLanding(store, facts, landing)).toEqual({ found: 'applied' });
     expect(readFileSync(join(repo.path, '.git', 'index.lock'), 'utf8')).toBe('fairlead chg_2\n');
   });
 
@@ -232,7 +232,7 @@ describe('moving the target', () => {
     const to = await makeCommit(store, { tree, parents: [base], title: 'x', trailers: [], at: 0 });
     const landing = { ref: MAIN, from: base, to, token: 'chg_1' };
     await transferObjects(store, facts, landing);
-    expect(await moveRef(store, facts, landing)).toBe('moved');
+    expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
     expect(repo.git('status', '--porcelain')).toBe('');
     expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toContain('one');
   });

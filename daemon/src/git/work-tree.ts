@@ -106,11 +106,17 @@ export const lockCheckout = async (checkout: Checkout, landing: Landing): Promis
     await copyFile(join(checkout.git_dir, 'index'), copy, constants.COPYFILE_FICLONE);
   } catch (cause) {
     await release();
-    throw dirty(`The index of the work tree cannot be read: ${(cause as Error).message}`);
+    throw new FairleadError('target_dirty', { detail: 'The index of the work tree cannot be read', cause });
   }
   const base = { checkout, landing, config, copy };
   return { ...base, check: () => checkClean(base), release };
 };
+
+/** Why a work tree stayed behind, in words that may travel. */
+export const leftBehind = (error: unknown): string =>
+  error instanceof FairleadError && error.code === 'effect_in_doubt'
+    ? error.message
+    : 'The target has moved, but its work tree or index could not go along';
 
 /**
  * After the ref has moved: takes index and files of the work tree along.

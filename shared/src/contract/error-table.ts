@@ -185,6 +185,12 @@ export const ERRORS = {
     'Integrate the change of the step it is based on first.',
   ),
   change_conflicts: row(409, EXIT.failed, 'The change does not replay onto the target', 'Submit a new step on the present target.'),
+  already_in_target: row(
+    409,
+    EXIT.attention,
+    'The target has the content of the change already',
+    'There is nothing to integrate; discard the change.',
+  ),
   integration_failed_validation: row(
     409,
     EXIT.failed,

@@ -1,4 +1,5 @@
-import { EXIT, type ChangeState, type ExitCode } from '@fairlead/shared/contract/states';
+import type { Change } from '@fairlead/shared/contract/resources';
+import { EXIT, type ExitCode } from '@fairlead/shared/contract/states';
 import { CommandEnd } from '@fairlead/shared/kit/cli';
 import { printable } from '@fairlead/shared/kit/printable';
 import type { Command } from 'commander';
@@ -10,9 +11,9 @@ interface ChangeOptions {
   readonly comment?: string;
 }
 
-/** What integrating ends with: a script must see that nothing landed. */
-const exitOf = (state: ChangeState): ExitCode => {
-  if (state === 'integrated') return EXIT.ok;
+/** What integrating ends with: a script must see that nothing landed, or that the work tree did not go along. */
+const exitOf = ({ state, reason }: Pick<Change, 'state' | 'reason'>): ExitCode => {
+  if (state === 'integrated') return reason === null ? EXIT.ok : EXIT.attention;
   return state === 'failed_validation' || state === 'conflict' ? EXIT.failed : EXIT.attention;
 };
 
@@ -42,7 +43,7 @@ export const changeCommand = (program: Command, streams: Streams): Command => {
     async ({ ask, out }, [id]) => {
       const landed = await ask('integrate_change', { change_id: id! });
       out.result(landed, () => changeText(landed));
-      const exit = exitOf(landed.state);
+      const exit = exitOf(landed);
       if (exit !== EXIT.ok) throw new CommandEnd(exit);
     },
   );
