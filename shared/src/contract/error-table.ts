@@ -34,11 +34,21 @@ export const ERRORS = {
     400,
     EXIT.usage,
     'The input does not fit the schema',
-    'Correct the named field; /openapi.json and the --help of the command describe it.',
+    'Correct the named field: --help of the command and openapi.json of the API describe it.',
   ),
   payload_too_large: row(413, EXIT.usage, 'The input is larger than the limit', 'Send less, or put large data into the repository.'),
-  method_not_allowed: row(405, EXIT.usage, 'The method is not allowed here', 'Use the method that /openapi.json names for this path.'),
-  operation_unknown: row(404, EXIT.usage, 'There is no such operation', '/openapi.json lists the operations.'),
+  method_not_allowed: row(
+    405,
+    EXIT.usage,
+    'The method is not allowed here',
+    'Use the method that openapi.json of the API names for this path.',
+  ),
+  operation_unknown: row(
+    404,
+    EXIT.usage,
+    'There is no such operation',
+    'openapi.json of the API lists the operations, and tools/list the tools.',
+  ),
   idempotency_key_required: row(
     400,
     EXIT.usage,
@@ -53,7 +63,12 @@ export const ERRORS = {
   ),
 
   // Who asks, and whether they may.
-  unauthenticated: row(401, EXIT.infrastructure, 'No valid credential', 'Send Authorization: Bearer with a current token.'),
+  unauthenticated: row(
+    401,
+    EXIT.infrastructure,
+    'No valid credential',
+    'Give a current token: as Authorization: Bearer over HTTP, or with --token.',
+  ),
   host_denied: row(
     403,
     EXIT.infrastructure,
@@ -123,7 +138,7 @@ export const ERRORS = {
     422,
     EXIT.failed,
     'The patch does not apply to the base',
-    'Make it against the base commit that the step names, without fuzz.',
+    'Make the patch against the base commit that the step names, without fuzz, and submit a new step.',
   ),
   validation_unknown: row(400, EXIT.usage, 'The project declares no such validation', 'Name one that get_instance lists.'),
   argv_not_allowed: row(
@@ -169,13 +184,13 @@ export const ERRORS = {
     409,
     EXIT.attention,
     'The gate no longer matches what would be integrated',
-    'Read the new gate that replaced it and decide on that.',
+    'Read the gate that gate_id names, which replaced it, and decide on that; fairlead gate list shows the gates that wait.',
   ),
   digest_mismatch: row(
     409,
     EXIT.attention,
     'The digest is not the one the gate shows',
-    'Read the gate again and name the digest that you saw.',
+    'Read the gate again (get_gate, or fairlead gate get GATE) and name the digest that it shows.',
   ),
   change_not_approved: row(409, EXIT.attention, 'The change waits for its gate', 'Approve its gate first.'),
   base_not_integrated: row(
@@ -190,6 +205,12 @@ export const ERRORS = {
     EXIT.attention,
     'The target has the content of the change already',
     'There is nothing to integrate; discard the change.',
+  ),
+  fence_broken: row(
+    409,
+    EXIT.failed,
+    'The change breaks the fence of the policy in force',
+    'Submit a new step within the fence, or ask the owner to change the policy.',
   ),
   integration_failed_validation: row(
     409,

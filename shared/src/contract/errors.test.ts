@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type * as z from 'zod';
+import * as z from 'zod';
 import { ERRORS, ERROR_CODES } from './error-table.ts';
 import { FairleadError, Problem, invalidInput } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -53,6 +53,23 @@ describe('invalidInput', () => {
     const { error } = TaskSpec.safeParse(value);
     return invalidInput(error as z.ZodError, at).context;
   };
+
+  it('leads from an unknown key to the nearest known one', () => {
+    const unknown = (value: unknown, schema: z.ZodType = TaskSpec) =>
+      invalidInput(schema.safeParse(value).error as z.ZodError, '', schema).context;
+    expect(unknown({ titel: 'x' })).toMatchObject({ field: 'titel', detail: expect.stringMatching(/; did you mean title\?$/) as string });
+    expect(unknown({ Alowed_paths: [] }).hint).toBe('Write allowed_paths.');
+    expect(unknown({ context: { sumary: '' } })).toMatchObject({ field: 'context.sumary', hint: 'Write summary.' });
+    const deep = z.strictObject({
+      task: TaskSpec.partial().optional(),
+      all: z.record(z.string(), z.array(z.strictObject({ run: z.string() }))),
+    });
+    expect(unknown({ all: {}, task: { exekutor: 'x' } }, deep).hint).toBe('Write executor.');
+    expect(unknown({ all: { a: [{ run: '', runn: '' }] } }, deep)).toMatchObject({ field: 'all.a[0].runn', hint: 'Write run.' });
+    expect(unknown({ zebra: 1 }).detail).not.toContain('did you mean');
+    expect(unknown({ zebra: 1 }).hint).toMatch(/^Known here: version, run_id, title, /);
+    expect(unknown({ ['a'.repeat(5000)]: 1 }).hint).toMatch(/^Known here/);
+  });
 
   it('names the field and the rule', () => {
     expect(fieldOf({ allowed_paths: ['src/**', '/etc'] })).toMatchObject({ field: 'allowed_paths[1]' });

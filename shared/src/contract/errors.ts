@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ERRORS, type ErrorCode } from './error-table.ts';
+import { keysAt, nearestKey } from './nearest-key.ts';
 import type { ExitCode } from './states.ts';
 
 /** RFC 9457 problem document. Tolerant, because parts are upgraded apart: a newer part may send a code we do not know. */
@@ -95,17 +96,33 @@ export class FairleadError extends Error {
   }
 }
 
-/** The first issue of a zod error as `invalid_input`, with the field as a path and the rule in words. */
-export const invalidInput = (error: z.ZodError, at = ''): FairleadError => {
-  const issue = error.issues[0]!;
-  const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
-  const field = keys.reduce<string>(
+/** Names the known key that an unknown one was meant to be; without one, what is known there. */
+const aboutUnknown = (issue: z.core.$ZodIssueUnrecognizedKeys, schema: z.core.$ZodType): { near?: string; hint?: string } => {
+  const known = keysAt(schema, issue.path);
+  const near = nearestKey(issue.keys[0]!, known);
+  if (near !== undefined) return { near, hint: `Write ${near}.` };
+  return known.length === 0 ? {} : { hint: `Known here: ${known.join(', ')}.` };
+};
+
+/**
+ * The issue of a zod error that says most, as `invalid_input`, with the field as a path and the rule in words.
+ * @param at where in the input the schema begins
+ * @param schema what was read with: an unknown key then leads to the nearest known one
+ */
+export const invalidInput = (error: z.ZodError, at = '', schema?: z.core.$ZodType): FairleadError => {
+  // A key that is misspelt is often missing too; the misspelling says more.
+  const unknown = error.issues.find((one) => one.code === 'unrecognized_keys');
+  const issue = unknown ?? error.issues[0]!;
+  const field = [...issue.path, ...(unknown ? [unknown.keys[0]!] : [])].reduce<string>(
     (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path ? `${path}.${String(key)}` : String(key)),
     at,
   );
+  const { near, hint } = unknown && schema ? aboutUnknown(unknown, schema) : {};
+  const said = near === undefined ? issue.message : `${issue.message}; did you mean ${near}?`;
   return new FairleadError('invalid_input', {
     field,
     rule: issue.message,
-    detail: field ? `${field}: ${issue.message}` : issue.message,
+    detail: field ? `${field}: ${said}` : said,
+    ...(hint !== undefined && { hint }),
   });
 };

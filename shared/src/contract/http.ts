@@ -103,7 +103,7 @@ export const fromHttp = (
 export const readInput = <R extends Operation>(row: R, raw: unknown): z.output<R['input']> => {
   const result = row.input.safeParse(raw);
   if (result.success) return result.data as z.output<R['input']>;
-  const error = invalidInput(result.error);
+  const error = invalidInput(result.error, '', row.input);
   const name = error.context.field?.split('.').at(-1) ?? '';
   const hint = error.context.rule?.startsWith('Unrecognized') ? FOREIGN_TASK_FIELDS[name] : undefined;
   throw hint ? new FairleadError('invalid_input', { ...error.context, hint }) : error;
