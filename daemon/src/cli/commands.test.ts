@@ -97,6 +97,8 @@ describe('fairlead', () => {
     const added = await json('add', '.');
     expect(added).toMatchObject({ exit: 0, label: 'my répo' });
     expect((await run(['list'])).out).toContain(repo);
+    const again = await run(['add', '.']);
+    expect([again.exit, again.err]).toEqual([1, expect.stringContaining(`registered already, as ${String(added['id'])}`)]);
     const done = await json('submit', '--patch', write('add-two.diff', patch), '--wait');
     expect(done).toMatchObject({
       exit: 0,
@@ -121,6 +123,8 @@ describe('fairlead', () => {
     expect(await json('gate', 'approve', gate.id, '--digest', `sha256:${'0'.repeat(64)}`)).toMatchObject({
       exit: 4,
       code: 'digest_mismatch',
+      field: '--digest',
+      hint: `Look at it again: fairlead gate get ${gate.id}`,
     });
     expect(await json('gate', 'approve', gate.id, '--digest', gate.digest, '--integrate')).toMatchObject({
       exit: 0,
@@ -136,6 +140,11 @@ describe('fairlead', () => {
     const failed = await run(['submit', '--patch', write('stale.diff', stale), '--wait']);
     expect(failed.exit).toBe(5);
     expect(failed.out).toContain('failed_executor');
+    expect(failed.out).toMatch(/Make the patch against target at [0-9a-f]{12} and submit a new step\.\n$/);
+    expect(await run(['list', '--token', 'flo_another'])).toMatchObject({
+      exit: 5,
+      err: expect.stringContaining('Correct --token') as string,
+    });
   });
 
   it('takes the five input forms and nothing twice', async () => {

@@ -48,7 +48,10 @@ export const createContext = (options: GlobalOptions, streams: Streams): CliCont
     client,
     async ask(name, input, { key, signal } = {}) {
       const [asked, { newKey }] = await Promise.all([client(), import('./connection.ts')]);
-      return asked.call(name, input, { idempotencyKey: key ?? newKey(), ...(signal && { signal }) });
+      return asked.call(name, input, { idempotencyKey: key ?? newKey(), ...(signal && { signal }) }).catch(async (error: unknown) => {
+        const { withCommands } = await import('./cures.ts');
+        throw withCommands(error);
+      });
     },
   };
 };

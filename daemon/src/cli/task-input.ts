@@ -34,7 +34,7 @@ const refuse = (field: string, rule: string, hint?: string): never => {
   throw new FairleadError('invalid_input', { field, rule, detail: `${field}: ${rule}`, ...(hint !== undefined && { hint }) });
 };
 
-const FORMS = 'a task file, --task-json, --prompt-file, --goal, --stdin or --patch';
+const FORMS = 'a task file, --task-json, --prompt-file, --goal and --stdin, or --patch, alone or beside one of them';
 
 const read = async (path: string, field: string): Promise<Buffer> => {
   try {
@@ -142,9 +142,9 @@ const formOf = (file: string | undefined, options: TaskOptions, stdin: AsyncIter
     });
   if (goal !== undefined) forms.push({ source: 'goal', field: '--goal', bytes: () => Promise.resolve(Buffer.from(goal)) });
   if (options.stdin) forms.push({ source: 'stdin', field: '--stdin', bytes: () => readStdin(stdin, '--stdin') });
-  if (forms.length > 1) return refuse(forms[1]!.field, `is given besides ${forms[0]!.field}; give exactly one of ${FORMS}`);
+  if (forms.length > 1) return refuse(forms[1]!.field, `is given besides ${forms[0]!.field}; give only one of ${FORMS}`);
   if (forms.length === 0 && options.patch === undefined)
-    return refuse('task', `is missing; give exactly one of ${FORMS}`, 'Such as: fairlead submit --patch fix.diff --title "Fix the sum"');
+    return refuse('task', `is missing; give one of ${FORMS}`, 'Such as: fairlead submit --patch fix.diff --title "Fix the sum"');
   return forms[0];
 };
 

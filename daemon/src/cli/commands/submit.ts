@@ -39,8 +39,8 @@ const submit: Action<SubmitOptions> = async (context, [file], options) => {
   endWithState(result.step.state);
 };
 
-const TEXT = `Submit one task, in exactly one form: a task file (YAML or JSON), --task-json, --prompt-file, --goal, --stdin, or --patch.
-Without --run a new run is started. With --wait the exit code is that of the step's state.`;
+const TEXT = `Submit one task, in exactly one of five forms: a task file (YAML or JSON), --task-json, --prompt-file, --goal or --stdin.
+A --patch may stand alone, or beside one of these, such as a --goal that says what it is for. Without --run a new run is started. With --wait the exit code is that of the step's state.`;
 
 export const submitCommand = (program: Command, streams: Streams): Command =>
   addCommand<SubmitOptions>(program, streams, { use: 'submit [task-file]', text: TEXT }, submit)
