@@ -30,6 +30,8 @@ export interface WorkshopOptions {
   readonly secrets?: readonly string[];
   readonly parallelism?: number;
   readonly log?: LogLevel;
+  /** Default: the target. */
+  readonly policyRef?: string;
 }
 
 /** The one instance of a workshop. */
@@ -50,12 +52,22 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
   const executors = createExecutors({ commands: options.commands ?? [], clock });
   const grounds = createGrounds(join(home, 'stores'));
   const printed = createRedactor([...(options.secrets ?? []), home]);
-  const shared = { ledger, clock, log, artifacts, workspaces, confining, redactor, printed, grounds };
+  const shared = {
+    ledger,
+    clock,
+    log,
+    artifacts,
+    workspaces,
+    confining,
+    redactor,
+    printed,
+    grounds,
+    policyOverride: () => options.policy?.(),
+  };
   const runner = createRunner({
     ...shared,
     executors,
-    policyOverride: () => options.policy?.(),
-    bindGate: (change, validations, digest) => bindGate({ ledger, grounds }, change, validations, digest),
+    bindGate: (change, validations, digest) => bindGate(shared, change, validations, digest),
   });
   const delivery = createDelivery(shared);
   const recovered = await recover({ ledger, executors, workspaces, artifacts, delivery, log });
@@ -64,7 +76,12 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
 };
 export type Workshop = Awaited<ReturnType<typeof openWorkshop>>;
 
-export const addInstance = async ({ ledger, grounds }: Workshop, repository: string, unconfined = true): Promise<void> => {
+export const addInstance = async (
+  { ledger, grounds }: Workshop,
+  repository: string,
+  unconfined = true,
+  policyRef = 'refs/heads/main',
+): Promise<void> => {
   await grounds.create({ id: INSTANCE, repository }, ['refs/heads/main']);
   await ledger.record((tx) =>
     tx.add.instance(
@@ -73,7 +90,7 @@ export const addInstance = async ({ ledger, grounds }: Workshop, repository: str
         label: 'test',
         repository,
         target: 'refs/heads/main',
-        policy_ref: 'refs/heads/main',
+        policy_ref: policyRef,
         listed_branches: [],
         default_executor: 'patch',
         unconfined,
@@ -161,7 +178,7 @@ export const settled = ({ ledger }: Pick<Workshop, 'ledger'>, stepId: string, ms
 export const openShop = async (files: Readonly<Record<string, string>>, options: WorkshopOptions = {}) => {
   const repository = testRepository(files);
   const shop = await openWorkshop(options);
-  await addInstance(shop, repository.path);
+  await addInstance(shop, repository.path, true, options.policyRef);
   const run = await startRun(shop);
   shop.scheduler.start();
   const close = async (): Promise<void> => {

@@ -25,11 +25,10 @@ const stepOf = (read: Reads, gate: GateRecord): StepRecord => {
   return step;
 };
 
-/** Nobody remote approves what they asked for, unless the policy of that attempt says so. @throws FairleadError `self_approval` */
-const checkNotSelf = (read: Reads, asker: Asker, step: StepRecord): void => {
+/** Nobody remote approves what they asked for, unless the policy that the gate is bound to says so. @throws FairleadError `self_approval` */
+const checkNotSelf = (read: Reads, asker: Asker, step: StepRecord, gate: GateRecord): void => {
   if (!asker.remote || !step.asked_by.includes(asker.principal.id)) return;
-  const attempt = step.attempt_id === null ? undefined : read.attempt(step.attempt_id);
-  const policy = attempt?.policy_digest ? read.policy(attempt.policy_digest) : undefined;
+  const policy = read.policy(gate.binding.policy_digest);
   if (!policy?.gates.self_approval) throw new FairleadError('self_approval');
 };
 
@@ -59,7 +58,7 @@ export const approveGate =
     const before = scope && ledger.answered(scope);
     if (before) return before.answer as Gate;
     checkNotHalted(ledger.read);
-    checkNotSelf(ledger.read, asker, stepOf(ledger.read, gate));
+    checkNotSelf(ledger.read, asker, stepOf(ledger.read, gate), gate);
     checkPending(ledger.read, gate, clock.now());
     if (input.digest !== gate.digest)
       throw new FairleadError('digest_mismatch', {
@@ -70,7 +69,7 @@ export const approveGate =
     const current = await renewGate(gate);
     if (current.id !== gate.id) {
       throw new FairleadError('gate_outdated', {
-        detail: 'The target moved, so the gate no longer matches what would be integrated',
+        detail: 'The target or the policy was changed, so the gate no longer matches what would be integrated',
         more: { gate_id: current.id, digest: current.digest },
       });
     }
@@ -79,7 +78,7 @@ export const approveGate =
         const now = decidable(tx.read, asker, gate.id);
         checkPending(tx.read, now, tx.at);
         const step = stepOf(tx.read, now);
-        checkNotSelf(tx.read, asker, step);
+        checkNotSelf(tx.read, asker, step, now);
         const about = causeOf(asker);
         const approved = tx.move.gate(gate.id, 'approved', { comment: input.comment ?? null }, about);
         // A gate that was opened anew at integration belongs to a step that has completed already.

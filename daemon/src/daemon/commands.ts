@@ -4,7 +4,6 @@ import { servedInstance } from '../api/found.ts';
 import type { Commands } from '../api/writes.ts';
 import { createCommands } from '../commands/commands.ts';
 import type { Settings } from '../config/settings.ts';
-import { renewGate } from '../delivery/gates.ts';
 import type { WorkingParts } from './working-parts.ts';
 import type { Identity } from './identity.ts';
 
@@ -32,7 +31,7 @@ export const createAllCommands = ({ clock, settings, identity, working, shown }:
     newInstanceId: identity.newInstanceId,
     delegate: identity.delegate,
     showInstance: (id, asker) => describeInstance(shown, servedInstance(ledger.read, id), asker),
-    renewGate: (gate) => renewGate({ ledger, grounds }, gate),
+    renewGate: working.renewGate,
   });
   return {
     ...commands,

@@ -6,9 +6,9 @@ import type { Confinement } from '@fairlead/shared/contract/states';
 import { expireGates } from '../commands/decide-gate.ts';
 import { placesOf, type DaemonHome } from '../config/home.ts';
 import type { Settings } from '../config/settings.ts';
-import type { InstanceRecord } from '../core/records.ts';
+import type { GateRecord, InstanceRecord } from '../core/records.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
-import { bindGate } from '../delivery/gates.ts';
+import { bindGate, renewGate } from '../delivery/gates.ts';
 import { createExecutors, type ExecutorRegistry } from '../executors/registry.ts';
 import { openArtifactFiles, type ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -31,6 +31,8 @@ export interface WorkingParts {
   readonly runner: Runner;
   readonly delivery: Delivery;
   readonly scheduler: Scheduler;
+  /** The gate that holds now in the place of this one (`delivery/gates`). */
+  readonly renewGate: (gate: GateRecord) => Promise<GateRecord>;
   /** What confines work of an instance; undefined where nothing does and the owner did not say unconfined. */
   readonly confinement: (instance: Pick<InstanceRecord, 'unconfined'>) => Confinement | undefined;
   readonly executorsOf: (instance: Pick<InstanceRecord, 'unconfined' | 'default_executor'>) => readonly ExecutorInfo[];
@@ -66,11 +68,10 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
   const policyOverride = (instanceId: string) => settings.instances[instanceId]?.policy;
   const redactor = createRedactor(secrets);
   const printed = createRedactor([...secrets, ...placesOf(home)]);
-  const shared = { ledger, clock, log, artifacts, grounds, workspaces, confining, redactor, printed };
+  const shared = { ledger, clock, log, artifacts, grounds, workspaces, confining, redactor, printed, policyOverride };
   const runner = createRunner({
     ...shared,
     executors,
-    policyOverride,
     bindGate: (change, validations, policyDigest) => bindGate(shared, change, validations, policyDigest),
   });
   const delivery = createDelivery(shared);
@@ -80,6 +81,7 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
     executors,
     confining,
     grounds,
+    renewGate: (gate) => renewGate(shared, gate),
     runner,
     delivery,
     confinement,

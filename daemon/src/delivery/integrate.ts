@@ -8,7 +8,7 @@ import { changeView } from '../ledger/views.ts';
 import { admitIntegration, type Admitted } from './admission.ts';
 import { causeOf, checkDecider, scopeOf, type Decider } from './decider.ts';
 import type { DeliveryDeps } from './delivery.ts';
-import { gateOutdated, prospectOf, renewGate, type Prospect } from './gates.ts';
+import { gateOutdated, holdToPolicy, prospectOf, renewGate, type Prospect } from './gates.ts';
 import { checkLanding, land, makeLanding, type Landed } from './landing.ts';
 import { putBack, recordLanded, settleIntegration } from './settle.ts';
 
@@ -105,6 +105,7 @@ const integrateNow = async (deps: DeliveryDeps, input: InputOf<'integrate_change
     const fresh = await renewGate(deps, admitted.gate, prospect);
     if (fresh.id !== admitted.gate.id) throw gateOutdated(fresh);
   }
+  await holdToPolicy(deps, admitted, prospect);
   await refuseConflict(deps, admitted.change, prospect, cause);
   await refuseEmpty(prospect);
   const landed = await perform(deps, admitted, prospect, cause);
@@ -121,7 +122,7 @@ const integrateNow = async (deps: DeliveryDeps, input: InputOf<'integrate_change
 /**
  * Replays a completed change onto the live target, checks the tree that would land, and moves the branch only if it still is what was
  * checked against. Integrations of one repository go one after another.
- * @throws FairleadError `change_not_approved`, `gate_outdated`, `change_conflicts`, `integration_failed_validation`, `target_dirty`,
+ * @throws FairleadError `change_not_approved`, `gate_outdated`, `fence_broken`, `change_conflicts`, `integration_failed_validation`, `target_dirty`,
  *   `target_moved`, `base_not_integrated`, `already_in_target`, `halted`; in each case nothing moved. `effect_in_doubt`: it may have
  *   moved; the change stays `integrating`, and asking again finds out
  */

@@ -5,10 +5,11 @@ import { moveRef, settleLanding, transferObjects, type Moved } from '../git/inte
 import type { Landing } from '../git/landing.ts';
 import { journalPoint } from '../ledger/journal.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
-import { runChecks } from '../runner/validate.ts';
+import { isOfCheck, runChecks } from '../runner/validate.ts';
 import type { Admitted } from './admission.ts';
 import type { DeliveryDeps } from './delivery.ts';
 import type { Prospect } from './gates.ts';
+import { policyNow, wentBy } from './policy-now.ts';
 
 /** The refs of the store that keep what was made to land. */
 const LANDINGS = 'refs/fairlead/landings/';
@@ -66,7 +67,7 @@ export const unproven = (
 };
 
 /**
- * Checks the tree that would land, when it is another than the one that was checked.
+ * Checks the tree that would land, by the policy in force, when it or that policy is another than what was checked.
  * @throws FairleadError `integration_failed_validation`, after it was recorded or, where a check did not come to its end, with the
  *   change as it was; `halted`
  */
@@ -77,12 +78,12 @@ export const checkLanding = async (
   commit: string,
   cause: Cause,
 ): Promise<void> => {
-  if (prospect.tree === change.tree) return;
   const { ledger } = deps;
   const attempt = ledger.read.attempt(change.attempt_id);
   const instance = ledger.read.instance(change.instance_id);
-  const effective = attempt?.policy_digest ? ledger.read.policy(attempt.policy_digest) : undefined;
-  if (!attempt || !instance || !effective) throw new Error(`The rows of ${change.id} are not whole`);
+  if (!attempt || !instance) throw new Error(`The rows of ${change.id} are not whole`);
+  const effective = await policyNow(deps, change, prospect);
+  if (prospect.tree === change.tree && wentBy(deps, change, effective)) return;
   const halting = haltSignal(ledger);
   try {
     const about = { deps, attempt, instance, ground: prospect.ground, effective, signal: halting.signal };
@@ -91,7 +92,10 @@ export const checkLanding = async (
   } finally {
     halting.close();
   }
-  const rows = ledger.read.validations({ step_id: change.step_id, attempt_id: change.attempt_id });
+  const checks = effective.validations.map(({ name, run }) => ({ name, argv: run }));
+  const rows = ledger.read
+    .validations({ step_id: change.step_id, attempt_id: change.attempt_id })
+    .filter((row) => checks.some((check) => isOfCheck(row, check)));
   const { failed, missing } = unproven(effective.validations, rows, prospect.tree);
   if (missing.length > 0) {
     const detail = `These required validations did not come to their end: ${missing.join(', ')}`;

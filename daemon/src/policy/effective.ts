@@ -140,6 +140,15 @@ export const effectivePolicy = (owner: OwnerPolicy, task: TaskSpec): EffectivePo
   return { ...body, digest: digestOf(body) };
 };
 
+/**
+ * Whether two effective policies say the same, whatever commit they were read from: a policy ref that is a branch with code on it
+ * moves without a change to the rules.
+ */
+export const sameRules = (one: EffectivePolicy, other: EffectivePolicy): boolean => {
+  const rules = ({ commit: _commit, digest: _digest, ...body }: EffectivePolicy) => digestOf(body);
+  return one.digest === other.digest || rules(one) === rules(other);
+};
+
 /** The owner's policy as `get_instance` shows it. @param problem why it is invalid, when it is; `owner` then holds the default */
 export const policyView = (owner: OwnerPolicy, problem: string | null = null): PolicyView => {
   const { policy } = owner;

@@ -1,16 +1,16 @@
 import { createReadStream } from 'node:fs';
 import { newResourceId } from '@fairlead/shared/contract/ids';
-import type { ChangedFile, FenceFinding } from '@fairlead/shared/contract/resources';
+import type { ChangedFile } from '@fairlead/shared/contract/resources';
 import { BY_DAEMON } from '../core/records.ts';
 import { bundleAgentCommits } from '../git/agent-commits.ts';
 import { makeCommit } from '../git/commit.ts';
-import { readDifference, type DiffEntry, type Difference } from '../git/difference.ts';
+import { readDifference, type DiffEntry } from '../git/difference.ts';
 import { takeSnapshot, type SnapshotFinding } from '../git/snapshot.ts';
 import { ATTEMPTS } from '../git/store.ts';
 import { journalPoint } from '../ledger/journal.ts';
-import { judgeFence } from '../policy/fence.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
 import { artifactRow, collectOut, type NewArtifact } from './evidence.ts';
+import { fenceFindings } from './fence-findings.ts';
 import { sandboxFor } from './grounds.ts';
 import type { PreparedScope } from './scope.ts';
 
@@ -28,25 +28,6 @@ const changedFile = ({ path, status, added, removed, old_mode, new_mode }: DiffE
   old_mode,
   new_mode,
 });
-
-const failed = (rule: string, path: string, message: string): FenceFinding => ({ rule, severity: 'failed', path, message });
-
-/** The fence's findings on what was observed; those from before hashing and name collisions come along. */
-const findingsOf = (scope: PreparedScope, work: Work, difference: Difference): FenceFinding[] =>
-  judgeFence({
-    entries: difference.entries.map(({ old_id, new_id, link_target, ...entry }) => ({
-      ...entry,
-      old_object: old_id,
-      new_object: new_id,
-      ...(link_target !== null && { link_target }),
-    })),
-    numstat: difference.entries,
-    earlier: [
-      ...work.findings.map(({ rule, path, message }) => failed(rule, path, message)),
-      ...difference.collisions.map((pair) => failed('name_collision', pair.path, `the same name as ${pair.with} on some systems`)),
-    ],
-    effective: scope.effective,
-  });
 
 /** The tree that the executor left: its own answer, or a snapshot of its workspace. Undefined when it left none. */
 const workOf = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<Work | undefined> => {
@@ -151,7 +132,7 @@ export const collect = async (scope: PreparedScope, workspace: Workspace | undef
   }
   const { difference, rows } = observed;
   const snapshot = await makeSnapshotCommit(scope, work.tree);
-  const findings = findingsOf(scope, work, difference);
+  const findings = fenceFindings(difference, scope.effective, work.findings);
   await deps.ledger.record((tx) => {
     for (const row of [...Object.values(rows), ...others]) tx.add.artifact(row, BY_DAEMON);
     tx.set.attempt(attempt.id, { tree: work.tree });

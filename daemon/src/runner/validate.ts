@@ -3,6 +3,7 @@ import { BY_DAEMON } from '../core/records.ts';
 import type { AttemptRecord, ValidationPhase, ValidationRecord } from '../core/records.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { runValidations, type Check, type ValidationFacts } from '../validation/validate.ts';
+import { noteProcess } from './end-step.ts';
 import { artifactRow, collectOut } from './evidence.ts';
 import { sandboxFor, type Ground } from './grounds.ts';
 import { openSink, type OutputSink } from './output-sink.ts';
@@ -73,17 +74,18 @@ const collectFiles = async ({ attempt, deps }: CheckOrder, out: string): Promise
   if (rows.length > 0) await deps.ledger.record((tx) => rows.forEach((row) => tx.add.artifact(row, BY_DAEMON)));
 };
 
+/** Whether a row says how this very check went: one of the same name that ran something else does not. */
+export const isOfCheck = (row: Pick<ValidationRecord, 'name' | 'argv'>, check: Pick<Check, 'name' | 'argv'>): boolean =>
+  row.name === check.name && row.argv.length === check.argv.length && row.argv.every((word, index) => word === check.argv[index]);
+
 /** The checks of the order that this attempt has no row of yet: an interrupted round goes on where it was. */
 const remaining = ({ deps, attempt, phase, tree, effective, names }: CheckOrder): Check[] => {
-  const done = new Set(
-    deps.ledger.read
-      .validations({ step_id: attempt.step_id, attempt_id: attempt.id })
-      .filter((row) => row.phase === phase && row.tree === tree)
-      .map(({ name }) => name),
-  );
+  const done = deps.ledger.read
+    .validations({ step_id: attempt.step_id, attempt_id: attempt.id })
+    .filter((row) => row.phase === phase && row.tree === tree);
   return effective.validations
-    .filter(({ name }) => !done.has(name) && (names?.has(name) ?? true))
-    .map(({ name, run, timeout_ms, required }) => ({ name, argv: run, timeout_ms, required }));
+    .map(({ name, run, timeout_ms, required }) => ({ name, argv: run, timeout_ms, required }))
+    .filter((check) => !done.some((row) => isOfCheck(row, check)) && (names?.has(check.name) ?? true));
 };
 
 /**
@@ -120,7 +122,7 @@ export const runChecks = async (order: CheckOrder): Promise<Round> => {
         return (chunk, from) => sink.write(chunk, from);
       },
       done: (check) => (check.interrupted ? undefined : recordCheck(order, check, sinks.get(check.name))),
-      started: ({ pid, started }) => deps.ledger.record((tx) => tx.set.attempt(attempt.id, { pid, pid_started: started })),
+      started: (name) => noteProcess(deps, attempt.id, name),
       collect: (out) => collectFiles(order, out),
       ...(order.signal && { signal: order.signal }),
     });
