@@ -154,6 +154,11 @@ describe.each(['auto', 'legacy'] as const)('an MCP client of the %s era', (mode)
     expect(await failed('start_run', { instance_id: instance.id })).toMatchObject({ code: 'scope_denied', scope: 'runs:write' });
     expect(await failed('approve_gate', { gate_id: instance.resource('gate'), digest: 'd' })).toMatchObject({ code: 'authority_required' });
     expect(await failed('set_connector_state', {})).toMatchObject({ code: 'operation_unknown' });
+    const { content } = await client.callTool({ name: 'get_steps', arguments: {} });
+    expect(content).toMatchObject([
+      { text: 'operation_unknown: There is no such tool. Did you mean get_step? tools/list names them all.' },
+      {},
+    ]);
     const { items } = await relay.admin.call('list_audit', { outcome: 'operation_unknown' });
     expect(items.map(({ action }) => action)).toContain('set_connector_state');
     await client.close();

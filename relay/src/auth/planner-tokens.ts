@@ -124,6 +124,7 @@ export const openPlannerTokens = ({
 
   return {
     authenticate(secret) {
+      if (secret === '') throw ended('The request carries no token: it needs Authorization: Bearer.');
       const hash = hashSecret(secret);
       const token = find(hash);
       if (!token) throw ended('The token is unknown, revoked or expired.');

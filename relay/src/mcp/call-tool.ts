@@ -1,6 +1,7 @@
 import type { CallToolResult, ServerContext } from '@modelcontextprotocol/server';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
+import { nearestKey } from '@fairlead/shared/contract/nearest-key';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import type { OperationTable } from '@fairlead/shared/contract/operations/table';
 import type { Clock } from '@fairlead/shared/kit/clock';
@@ -11,7 +12,7 @@ import type { LiveToken } from '../auth/planner-tokens.ts';
 import { newIdempotencyKey, type Planner, type PlannerCall } from '../operations/planner.ts';
 import { PAGE_BYTES, artifactPage } from './artifact-page.ts';
 import type { OperationTool } from './tools.ts';
-import { wordsFor } from './words.ts';
+import { wordsFor, wordsForProblem } from './words.ts';
 
 export interface ToolCallParts {
   readonly planner: Planner;
@@ -131,11 +132,19 @@ export const toolError = (error: unknown, requestId: string): CallToolResult => 
   return {
     isError: true,
     content: [
-      { type: 'text', text: `${problem.code}: ${problem.detail ?? problem.title}. ${problem.hint ?? ''}`.trim() },
+      { type: 'text', text: wordsForProblem(problem) },
       { type: 'text', text: JSON.stringify(problem) },
     ],
     structuredContent: problem,
   };
+};
+
+const unknownTool = (name: string, tools: ToolCallParts['tools']): FairleadError => {
+  const near = nearestKey(name, [...tools.keys()]);
+  return new FairleadError('operation_unknown', {
+    detail: 'There is no such tool',
+    hint: near === undefined ? 'Call one that tools/list names.' : `Did you mean ${near}? tools/list names them all.`,
+  });
 };
 
 /** Calls an operation as a tool. It never throws: whatever goes wrong is a result that the planner's model can read. */
@@ -148,13 +157,7 @@ export const callTool = async (
 ): Promise<CallToolResult> => {
   const found = parts.tools.get(name);
   try {
-    if (!found)
-      throw await refusal(
-        parts,
-        { name, effect: 'read' },
-        caller,
-        new FairleadError('operation_unknown', { detail: 'There is no such tool; tools/list names them.' }),
-      );
+    if (!found) throw await refusal(parts, { name, effect: 'read' }, caller, unknownTool(name, parts.tools));
     return await perform(parts, found.row, args, caller, context);
   } catch (error) {
     return toolError(error, caller.requestId);

@@ -1,3 +1,4 @@
+import type { Problem } from '@fairlead/shared/contract/errors';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 
 const asRecord = (value: unknown): Record<string, unknown> =>
@@ -13,3 +14,7 @@ export const wordsFor = (row: Operation, value: unknown): string => {
   if (typeof id === 'string') return `${row.title}: ${id}${typeof state === 'string' ? ` is ${state}` : ''}.`;
   return `${row.title}: done.`;
 };
+
+/** An error in one line, for clients and people that do not read the structure. */
+export const wordsForProblem = ({ code, detail, title, hint }: Problem): string =>
+  [`${code}:`, `${(detail ?? title).replace(/[.]+$/, '')}.`, hint].filter(Boolean).join(' ');
