@@ -234,7 +234,10 @@ describe('what goes wrong', () => {
     mkdirSync(join(elsewhere, 'daemon'), { recursive: true, mode: 0o700 });
     writeFileSync(join(elsewhere, 'daemon', 'config.yaml'), 'prot: 1\n');
     const wrong = await run(['serve', '--json'], { at: elsewhere });
-    expect([wrong.exit, JSON.parse(wrong.out)]).toEqual([1, expect.objectContaining({ code: 'config_invalid', field: 'prot' })]);
+    expect([wrong.exit, JSON.parse(wrong.out)]).toEqual([
+      1,
+      expect.objectContaining({ code: 'config_invalid', field: 'prot', detail: expect.stringMatching(/did you mean port\?$/) as string }),
+    ]);
     expect((await run(['doctor'], { at: elsewhere })).exit).toBe(5);
     expect(await json('step', 'get', 'step_1')).toMatchObject({ code: 'invalid_input', field: 'step_id', exit: 1 });
     expect(await json('add', root)).toMatchObject({ code: 'repository_invalid', exit: 1 });

@@ -98,9 +98,9 @@ export const loadConfig = ({ file, env, flags }: ConfigSources): Config => {
   }
   const result = Settings.safeParse(values);
   if (!result.success) {
-    const { field = '', rule = '' } = invalidInput(result.error).context;
+    const { field = '', rule = '', detail = '' } = invalidInput(result.error, '', Settings).context;
     const top = field.split(/[.[]/)[0]!;
-    return bad(`${sources.get(top) ?? 'settings'}: ${field ? `${field}: ` : ''}${rule}`, field, rule, result.error);
+    return bad(`${sources.get(top) ?? 'settings'}: ${detail}`, field, rule, result.error);
   }
   return {
     settings: result.data,
