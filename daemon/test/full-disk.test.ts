@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FairleadError } from '@fairlead/shared/contract/errors';
+import { systemClock } from '@fairlead/shared/kit/clock';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isBuilt, startDaemonProcess, type DaemonProcess } from './daemon-process.ts';
 import { testRepository, type TestRepository } from './repository.ts';
@@ -24,6 +25,15 @@ const canMount = (): boolean => {
   rmSync(folder, { recursive: true, force: true });
   return mounted;
 };
+
+/** Processor time that a process has taken, in ticks of 10 ms. */
+const ticksOf = (pid: number): number => {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+};
+
+const sleep = (ms: number): Promise<void> => systemClock.sleep(ms);
 
 const why = isBuilt() ? (canMount() ? '' : ' (skipped: needs to mount a small file system)') : ' (skipped: the daemon is not built)';
 
@@ -82,4 +92,31 @@ describe.skipIf(why !== '')(`a full disk${why}`, () => {
     while (ended.state !== 'needs_approval' && !ended.ended) ({ step: ended } = await client.call('wait_step', { step_id: step.id }));
     expect(ended.state).toBe('needs_approval');
   });
+
+  it('ends a step whose end it could not write, takes what waited, and does not spin meanwhile', async () => {
+    const { client } = daemon;
+    const instance = await client.call('add_instance', { path: repository.path });
+    const run = await client.call('start_run', { instance_id: instance.id, title: 'Through it' });
+    const task = { executor: 'simulation.slow', title: 'Slow', goal: 'wait', timeout: '4s' };
+    const steps = await Promise.all([1, 2, 3, 4, 5, 6].map(() => client.call('submit_task', { run_id: run.id, task })));
+    const stateOf = async (id: string) => (await client.call('get_step', { step_id: id })).state;
+    const working = async () => (await Promise.all(steps.map(({ id }) => stateOf(id)))).filter((state) => state === 'running').length;
+    while ((await working()) === 0) await sleep(50);
+    const ballast = fill();
+    // Past the time limit: what works now ends while nothing can be written, and what waits is begun in vain.
+    await sleep(5000);
+    const before = ticksOf(daemon.child.pid!);
+    await sleep(3000);
+    expect(ticksOf(daemon.child.pid!) - before).toBeLessThan(60);
+
+    rmSync(ballast);
+    const ends = new Set<string>();
+    for (const { id } of steps) {
+      let { step } = await client.call('wait_step', { step_id: id });
+      while (!step.ended) ({ step } = await client.call('wait_step', { step_id: id }));
+      ends.add(step.state);
+    }
+    // What worked while the disk was full cannot say what it came to; what waited runs into its time limit as always.
+    expect([...ends].toSorted()).toEqual(['needs_manual_attention', 'timeout']);
+  }, 60_000);
 });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import type { StepState } from '@fairlead/shared/contract/states';
 import { systemClock } from '@fairlead/shared/kit/clock';
+import { BY_DAEMON } from '../src/core/records.ts';
 import { SIMULATIONS } from '../src/executors/simulation.ts';
 import { LOCAL, openShop, settled, submit, type Shop, type WorkshopOptions } from './workshop.ts';
 
@@ -271,5 +272,21 @@ describe('a step whose executor made nothing', () => {
     expect(types).not.toContain('step.executed');
     expect(types).not.toContain('step.collected');
     expect(types.at(-1)).toBe('step.ended');
+  });
+});
+
+describe('a step in mid-flight that nobody runs', () => {
+  it('is ended by whoever asks it to stop', async () => {
+    const of = await open({ parallelism: 1 });
+    const first = await submit(of, of.run.id, { executor: 'simulation.slow', goal: 'Take the only place' });
+    await reached(of, first.id, 'running');
+    const lost = await submit(of, of.run.id, { executor: 'simulation.slow', goal: 'Be left alone' });
+    // As a fault of ours would leave it: begun, and forgotten.
+    await of.ledger.record((tx) => void tx.move.step(lost.id, 'prepared', {}, BY_DAEMON));
+    await requestStop(of, lost.id);
+    expect(await settled(of, lost.id)).toMatchObject({ state: 'cancelled' });
+    await requestStop(of, first.id);
+    expect(await settled(of, first.id)).toMatchObject({ state: 'cancelled' });
+    expect(of.scheduler.active()).toBeLessThanOrEqual(1);
   });
 });

@@ -2,6 +2,7 @@ import type { TaskSpec } from '@fairlead/shared/contract/task';
 import { BY_DAEMON } from '../core/records.ts';
 import type { ExecutorResult } from '../executors/executor.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
+import { noteProcess } from './end-step.ts';
 import { sandboxFor } from './grounds.ts';
 import { reasonOf } from './reason.ts';
 import type { PreparedScope } from './scope.ts';
@@ -34,7 +35,7 @@ const perform = async (scope: PreparedScope, workspace: Workspace | undefined): 
         signal,
       },
       {
-        started: ({ pid, started }) => deps.ledger.record((tx) => tx.set.attempt(attempt.id, { pid, pid_started: started })),
+        started: (name) => noteProcess(deps, attempt.id, name),
         output: (chunk, from) => sink.write(chunk, from),
       },
     );

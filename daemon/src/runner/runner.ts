@@ -6,7 +6,9 @@ import type { Workspace } from '../workspaces/workspaces.ts';
 import { check, checkoutFailed, NOTHING } from './check.ts';
 import { collect } from './collect.ts';
 import { conclude } from './conclude.ts';
+import { endStep } from './end-step.ts';
 import { execute, LEFT } from './execute.ts';
+import { keepTrying } from './keep-trying.ts';
 import { openSink } from './output-sink.ts';
 import { beginAttempt, executorOf, prepare } from './prepare.ts';
 import { reasonOf } from './reason.ts';
@@ -19,6 +21,10 @@ export interface Runner {
   run(stepId: string, signal: AbortSignal): Promise<void>;
   /** Enters a step again that a crash left in `collecting` or `validating`. Never rejects. */
   resume(stepId: string, signal: AbortSignal): Promise<void>;
+  /** Ends a step in mid-flight that nobody runs. Never rejects. */
+  abandon(stepId: string): Promise<void>;
+  /** Lets go of what waits for a ledger that cannot be written. */
+  close(): void;
   /** What the executor of a running step has printed so far; undefined when it is quiet or not running. */
   liveOutput(stepId: string): OpenFile | undefined;
 }
@@ -38,18 +44,6 @@ const endPreparation = async ({ deps, step, attempt, signal }: Scope, error: unk
       { reason },
       BY_DAEMON,
     );
-  });
-};
-
-/** A fault of the daemon itself in mid-flight: what happened is known as far as it is recorded, but it cannot go on. */
-const stuck = async (deps: RunnerDeps, stepId: string, error: unknown): Promise<void> => {
-  deps.log.error({ err: error, step: stepId }, 'a step cannot go on');
-  const reason = reasonOf(error);
-  await deps.ledger.record((tx) => {
-    const step = tx.read.step(stepId);
-    const attempt = step?.attempt_id ? tx.read.attempt(step.attempt_id) : undefined;
-    if (attempt?.state === 'active') tx.move.attempt(attempt.id, 'lost', { reason }, BY_DAEMON);
-    tx.move.step(stepId, 'stuck', { reason }, BY_DAEMON);
   });
 };
 
@@ -101,15 +95,22 @@ const withLimit = async <T>(
 
 export const createRunner = (deps: RunnerDeps): Runner => {
   const sinks = new Map<string, Scope['sink']>();
+  const closing = new AbortController();
 
-  const whole = async (stepId: string, signal: AbortSignal): Promise<void> => {
+  /** Takes a step out of the queue, as soon as that can be written. Answers whether there is something to do. */
+  const taken = async (stepId: string, signal: AbortSignal): Promise<boolean> => {
     try {
-      await beginAttempt(deps, stepId);
+      // A halt that came while the ledger could not be written leaves it in the queue.
+      const begin = async () => (signal.aborted ? undefined : beginAttempt(deps, stepId));
+      return (await keepTrying(deps, closing.signal, stepId, begin)) !== undefined;
     } catch (error) {
       // It was cancelled while it waited: there is nothing to do.
-      if (error instanceof FairleadError && error.code === 'transition_refused') return;
+      if (error instanceof FairleadError && error.code === 'transition_refused') return false;
       throw error;
     }
+  };
+
+  const whole = async (stepId: string, signal: AbortSignal): Promise<void> => {
     let scope: Scope | undefined;
     let prepared;
     try {
@@ -134,23 +135,31 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     await finish(scope, workspace);
   };
 
-  const guarded = async (stepId: string, signal: AbortSignal, work: typeof whole): Promise<void> => {
+  const end = async (stepId: string, error: unknown): Promise<void> => {
+    deps.log.error({ err: error, step: stepId }, 'a step cannot go on');
+    await endStep(deps, stepId, reasonOf(error), closing.signal).catch((cause: unknown) =>
+      deps.log.error({ err: cause, step: stepId }, 'the end of a step could not be written'),
+    );
+  };
+
+  /** A fault of the daemon itself in mid-flight is an end too: what happened is known as far as it is recorded, but it cannot go on. */
+  const guarded = async (stepId: string, signal: AbortSignal, work: typeof whole, ready: typeof taken): Promise<void> => {
     try {
       const step = deps.ledger.read.step(stepId);
-      if (!step) return;
+      if (!step || !(await ready(stepId, signal))) return;
       await withLimit(deps, step.timeout_ms, signal, (limited) => work(stepId, limited));
     } catch (error) {
-      await stuck(deps, stepId, error).catch((cause: unknown) =>
-        deps.log.error({ err: cause, step: stepId }, 'the ledger cannot be written'),
-      );
+      await end(stepId, error);
     } finally {
       sinks.delete(stepId);
     }
   };
 
   return {
-    run: (stepId, signal) => guarded(stepId, signal, whole),
-    resume: (stepId, signal) => guarded(stepId, signal, again),
+    run: (stepId, signal) => guarded(stepId, signal, whole, taken),
+    resume: (stepId, signal) => guarded(stepId, signal, again, async () => true),
+    abandon: (stepId) => end(stepId, new FairleadError('outcome_unknown', { detail: 'Nobody runs the step any more' })),
+    close: () => closing.abort(),
     liveOutput: (stepId) => sinks.get(stepId)?.file,
   };
 };

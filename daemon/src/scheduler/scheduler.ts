@@ -1,4 +1,4 @@
-import { STEP_STATES } from '@fairlead/shared/contract/states';
+import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
 import type { EventRecord } from '../core/records.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import type { StopReason } from '../executors/executor.ts';
@@ -8,7 +8,7 @@ import { integrateApproved, integrateLeftBehind } from './approved.ts';
 import { createTimers, type TimerOptions } from './timers.ts';
 
 export interface SchedulerOptions extends TimerOptions {
-  readonly runner: Pick<Runner, 'run' | 'resume'>;
+  readonly runner: Pick<Runner, 'run' | 'resume' | 'abandon' | 'close'>;
   readonly delivery: Pick<Delivery, 'integrate'>;
   /** How many steps work at the same time. */
   readonly parallelism: number;
@@ -28,6 +28,8 @@ export interface Scheduler {
 
 /** Commits that may make a step's turn come, or move the time of the next timer. */
 const WAKING: ReadonlySet<string> = new Set(['step.queued', 'step.requeued', 'step.ended', 'step.held', 'step.approved', 'daemon.resumed']);
+
+const IN_FLIGHT: ReadonlySet<StepState> = new Set(['preparing', 'running', 'collecting', 'validating']);
 
 export const createScheduler = (options: SchedulerOptions): Scheduler => {
   const { ledger, runner, log, parallelism } = options;
@@ -65,9 +67,16 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
 
   const timers = createTimers(options);
 
+  /** A step in mid-flight that nobody runs is ended by whoever asks it to stop. */
+  const stop = (stepId: string): void => {
+    const working = active.get(stepId);
+    if (working) working.stop.abort('cancel' satisfies StopReason);
+    else if (taking && IN_FLIGHT.has(ledger.read.step(stepId)?.state ?? 'queued')) begin(stepId, runner.abandon);
+  };
+
   const heard = (events: readonly EventRecord[]): void => {
     for (const event of events) {
-      if (event.type === 'step.stop_requested' && event.step_id) active.get(event.step_id)?.stop.abort('cancel' satisfies StopReason);
+      if (event.type === 'step.stop_requested' && event.step_id) stop(event.step_id);
       if (event.type === 'daemon.halted') for (const { stop } of active.values()) stop.abort('cancel' satisfies StopReason);
       if (event.type === 'gate.approved' && taking) void integrateApproved(options, event);
       if (event.type === 'step.held') timers.set();
@@ -82,7 +91,7 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
       deaf = ledger.onCommit(heard);
       for (const step of ledger.read.stepsIn(['collecting', 'validating'])) begin(step.id, runner.resume);
       integrateLeftBehind(options);
-      timers.set();
+      timers.start();
       scheduler.wake();
     },
     wake() {
@@ -96,6 +105,7 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
       taking = false;
       deaf();
       timers.clear();
+      runner.close();
       for (const { stop } of active.values()) stop.abort('shutdown' satisfies StopReason);
       await Promise.all([...active.values()].map(({ done }) => done));
     },
