@@ -1,3 +1,4 @@
+import { newResourceId } from '@fairlead/shared/contract/ids';
 import { OPERATIONS, defaultGrantOperations } from '@fairlead/shared/contract/operations/table';
 import { runCli } from '@fairlead/shared/kit/cli';
 import { mintSecret, writeSecretFile } from '@fairlead/shared/kit/secret';
@@ -134,6 +135,49 @@ describe('share', () => {
     expect([exit, json()['revoked']]).toEqual([0, true]);
     await until(() => sets.at(-1)!.length === 0);
     await expect(ask()).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('says what of the earlier share it takes the place of', async () => {
+    await cli('share', '--instance', here.instance, '--executor', 'patch', '--steps', '1');
+    const { err } = await cli('share', '--instance', here.instance, '--accept-relay-decisions');
+    expect(err).toMatch(/place of an earlier share\. That one allowed \d+ operations; executors: patch; steps: 1; decisions: local\./);
+  });
+
+  it('tells after unshare which steps go on, and how to end them', async () => {
+    await cli('share', '--instance', here.instance);
+    const [run, step] = [newResourceId('run', here.instance), newResourceId('step', here.instance)];
+    const items = [
+      { id: step, authority: 'relay_asserted', ended: false, state: 'running' },
+      { id: 'ended', authority: 'relay_asserted', ended: true, state: 'completed' },
+      { id: 'held', authority: 'relay_asserted', ended: false, state: 'needs_approval' },
+      { id: 'own', authority: 'local', ended: false, state: 'running' },
+    ];
+    here.daemon.answerWith(({ path }, response) => {
+      if (path.startsWith(`/api/v1/runs/${run}/steps`)) here.daemon.json(response, { items, next_page: null });
+      else here.daemon.json(response, { items: [{ id: run, progress: 'running' }], next_page: null });
+    });
+    const { exit, out } = await cli('unshare', '--instance', here.instance);
+    expect([exit, out]).toEqual([
+      0,
+      `${here.instance} is shared no more.\n1 step that planners asked for goes on. To end it:\n  fairlead step cancel ${step}\n`,
+    ]);
+  });
+
+  it('leads from a path to the id where the daemon cannot help', async () => {
+    await cli('share', '--instance', here.instance);
+    await here.daemon.stop();
+    const { exit, err } = await cli('unshare', '--repo', process.cwd());
+    expect([exit, err]).toEqual([5, expect.stringContaining('unshare --instance ID')]);
+  });
+
+  it('names the flags that were typed', async () => {
+    for (const [flag, value] of [
+      ['--steps', '-1'],
+      ['--days', 'x'],
+      ['--wall', 'long'],
+      ['--allow', 'nosuch'],
+    ] as const)
+      expect((await cli('share', '--instance', here.instance, flag, value, '--json')).json()).toMatchObject({ field: flag });
   });
 
   it('finds a daemon that came back on another port', async () => {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { readIdentity } from '../identity/identity.ts';
 import { readShares } from '../share/share-file.ts';
 import { addCommand, type Streams } from './context.ts';
+import { namingFlags } from './flag-names.ts';
 
 interface EnrollOptions {
   readonly relay: string;
@@ -22,14 +23,16 @@ export const enrollCommand = (program: Command, streams: Streams): void => {
       const known = await readIdentity(files).catch(() => undefined);
       if (known && !options.replace) {
         throw new FairleadError('invalid_input', {
-          field: 'replace',
+          field: '--replace',
           rule: 'must be given to enrol again',
           detail: `This connector is enrolled with ${known.origin} already`,
           hint: 'Add --replace to give up that identity; what is shared there must then be shared again.',
         });
       }
       const { enroll } = await import('../enrollment/enroll.ts');
-      const identity = await enroll({ relay: options.relay, secret: options.token, label: options.label }, { files, clock: systemClock });
+      const identity = await namingFlags({ secret: '--token', relay: '--relay', label: '--label' }, () =>
+        enroll({ relay: options.relay, secret: options.token, label: options.label }, { files, clock: systemClock }),
+      );
       const stale = (await readShares(files).catch(() => [])).length;
       if (stale > 0)
         out.note(

@@ -6,10 +6,13 @@ import { printable } from '@fairlead/shared/kit/printable';
 import type { Command } from 'commander';
 import { requireIdentity } from '../identity/identity.ts';
 import { chosenInstance, type Choice } from '../share/chosen-instance.ts';
-import { daemonAccess } from '../share/daemon-access.ts';
-import { RELAY_DECISIONS, inPlainWords } from '../share/plain-words.ts';
+import { daemonAccess, type DaemonAccess } from '../share/daemon-access.ts';
+import { goingSteps } from '../share/going-steps.ts';
+import { RELAY_DECISIONS, formerShare, inPlainWords, stepsGoOn } from '../share/plain-words.ts';
+import { readShares } from '../share/share-file.ts';
 import { shareInstance, unshareInstance } from '../share/share-instance.ts';
 import { addCommand, many, type Streams } from './context.ts';
+import { namingFlags } from './flag-names.ts';
 import { positive } from './numbers.ts';
 
 interface ShareOptions extends Choice {
@@ -21,6 +24,19 @@ interface ShareOptions extends Choice {
   readonly days?: string;
   readonly acceptRelayDecisions?: boolean;
 }
+
+/** The flags behind the fields that the daemon may refuse. */
+const FLAGS = {
+  allow: '--allow',
+  operations: '--allow',
+  executors: '--executor',
+  validations: '--validation',
+  steps: '--steps',
+  wall_ms: '--wall',
+  days: '--days',
+  accept_relay_decisions: '--accept-relay-decisions',
+  instance_id: '--instance',
+};
 
 /** Lists may be given by repeating an option or with commas. */
 const names = (given: readonly string[] | undefined): string[] | undefined =>
@@ -45,13 +61,15 @@ export const shareCommand = (program: Command, streams: Streams): void => {
         allow: names(options.allow) ?? [],
         executors: names(options.executor) ?? null,
         validations: names(options.validation) ?? null,
-        steps: positive(options.steps, 'steps') ?? null,
-        wallMs: options.wall === undefined ? null : parseDuration(options.wall, 'wall'),
-        days: positive(options.days, 'days'),
+        steps: positive(options.steps, '--steps') ?? null,
+        wallMs: options.wall === undefined ? null : parseDuration(options.wall, '--wall'),
+        days: positive(options.days, '--days'),
         acceptDecisions,
       };
       if (acceptDecisions) out.note(RELAY_DECISIONS);
-      const { grant, descriptor } = await shareInstance(order, { files, identity, daemon, clock: systemClock });
+      const former = (await readShares(files)).find((share) => share.instance_id === instance);
+      const { grant, descriptor } = await namingFlags(FLAGS, () => shareInstance(order, { files, identity, daemon, clock: systemClock }));
+      if (former) out.note(formerShare(former.grant));
       out.result({ instance_id: instance, label: descriptor.label, relay: identity.origin, grant }, () =>
         printable(inPlainWords(grant, descriptor.label, identity.origin), { multiline: true }),
       );
@@ -65,30 +83,48 @@ export const shareCommand = (program: Command, streams: Streams): void => {
     .option('--steps <n>', 'how many steps may be submitted or retried')
     .option('--wall <duration>', 'how much time the limits of those steps may sum up to, such as 10h')
     .option('--days <n>', 'how long the share lasts; default: 30')
-    .option('--accept-relay-decisions', 'let planners approve, reject, integrate and discard; read what is printed');
+    .option('--accept-relay-decisions', 'let planners approve, reject, integrate and discard: all of it, or what --allow names');
 };
 
 const idGiven = ({ instance }: Choice): string => {
   if (instance !== undefined) return instance;
   throw new FairleadError('invalid_input', {
-    field: 'instance',
+    field: '--instance',
     rule: 'exactly one of --instance and --repo',
     detail: 'Give either --instance or --repo',
   });
+};
+
+/** An id needs no daemon to be understood; a path does, and one that still has the repository. */
+const instanceToUnshare = async (choice: Choice, access: () => Promise<DaemonAccess>): Promise<string> => {
+  if (choice.repo === undefined) return idGiven(choice);
+  try {
+    return await chosenInstance(choice, (await access()).operator);
+  } catch (error) {
+    if (!(error instanceof FairleadError) || (error.code !== 'not_found' && error.code !== 'daemon_not_running')) throw error;
+    throw new FairleadError(error.code, {
+      ...error.context,
+      hint: 'Name it by its id: fairlead-connector list prints it, fairlead-connector unshare --instance ID takes it back.',
+      cause: error,
+    });
+  }
 };
 
 export const unshareCommand = (program: Command, streams: Streams): void => {
   addCommand(program, streams, { use: 'unshare', text: 'take an instance back' }, async ({ files, settings, out }, command) => {
     const options = command.opts<Choice>();
     await requireIdentity(files);
-    // An id needs no daemon to be understood; a path does.
-    const instance = options.repo === undefined ? idGiven(options) : await chosenInstance(options, (await daemonAccess(settings)).operator);
-    const { grantId, revoked } = await unshareInstance(files, instance, () => daemonAccess(settings));
+    const access = () => daemonAccess(settings);
+    const instance = await instanceToUnshare(options, access);
+    const { grantId, revoked } = await unshareInstance(files, instance, access);
+    const going = revoked ? await goingSteps((await access()).operator, instance).catch(() => null) : null;
     if (!revoked)
       out.note(
         'The daemon could not be asked to end the grant too. Its credential has been thrown away, so nobody can use it; it ends by itself at its time.',
       );
-    out.result({ instance_id: instance, grant_id: grantId, unshared: true, revoked }, `${instance} is shared no more.`);
+    out.result({ instance_id: instance, grant_id: grantId, unshared: true, revoked, going_steps: going }, () =>
+      [`${instance} is shared no more.`, ...(going && going.length > 0 ? [stepsGoOn(going)] : [])].join('\n'),
+    );
     if (!revoked) throw new CommandEnd(EXIT.attention);
   })
     .option('--instance <id>', 'the instance, as fairlead-connector list prints it')

@@ -37,3 +37,26 @@ export const inPlainWords = (grant: Grant, label: string, relay: string, table: 
   lines.push(`It ends by itself on ${grant.expires_at.slice(0, 10)}.`);
   return lines.join('\n');
 };
+
+/** Says what the share allowed whose place another takes: whoever widens one is to see it. */
+export const formerShare = ({ operations, executors, validations, budget, accept_relay_decisions: decisions }: Grant): string => {
+  const { steps, wall_ms: wall } = budget;
+  return [
+    `This takes the place of an earlier share. That one allowed ${operations.length} operations`,
+    `executors: ${executors === null ? 'any' : listed(executors)}`,
+    ...(validations === null ? [] : [`optional validations: ${listed(validations)}`]),
+    `steps: ${steps ?? 'not limited'}`,
+    ...(wall === null ? [] : [`time: ${duration(wall)}`]),
+    `decisions: ${decisions ? 'accepted' : 'local'}.`,
+  ].join('; ');
+};
+
+const STEPS_NAMED = 5;
+
+/** Says that ending a share ends no work, and how to end that too. */
+export const stepsGoOn = (steps: readonly string[]): string =>
+  [
+    `${steps.length === 1 ? '1 step that planners asked for goes' : `${steps.length} steps that planners asked for go`} on. To end ${steps.length === 1 ? 'it' : 'them'}:`,
+    ...steps.slice(0, STEPS_NAMED).map((id) => `  fairlead step cancel ${id}`),
+    ...(steps.length > STEPS_NAMED ? [`  and ${steps.length - STEPS_NAMED} more; fairlead halt stops everything`] : []),
+  ].join('\n');
