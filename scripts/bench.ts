@@ -10,6 +10,7 @@ import { measureLedger } from './bench/durability.ts';
 import type { Figure } from './bench/figures.ts';
 import { measurePath } from './bench/path.ts';
 import { measureSteps } from './bench/steps.ts';
+import { endingWell } from './ending.ts';
 import { readFlags } from './flags.ts';
 
 const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [--json]
@@ -22,10 +23,15 @@ const TMPFS = 0x01021994;
 const TMPFS_PAIRS = 15;
 const DISK_PAIRS = 7;
 
-const { values, positionals } = readFlags(USAGE, () =>
-  parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true }),
-);
-const wants = (name: string) => positionals.length === 0 || positionals.includes(name);
+const NAMES = ['path', 'cold', 'ledger', 'step'] as const;
+
+const { values, positionals } = readFlags(USAGE, () => {
+  const read = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
+  const unknown = read.positionals.find((name) => !NAMES.some((known) => known === name));
+  if (unknown !== undefined) throw new Error(`there is no measurement ${unknown}; there are ${NAMES.join(', ')}`);
+  return read;
+});
+const wants = (name: (typeof NAMES)[number]) => positionals.length === 0 || positionals.includes(name);
 
 const isTmpfs = (folder: string): boolean => {
   try {
@@ -65,21 +71,25 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
   return figures;
 };
 
-const output = createOutput({ json: values.json, stdout: process.stdout, stderr: process.stderr });
-const figures = await measure((text) => output.note(text));
-output.result({ figures }, () =>
-  output.table([
-    ['figure', 'value', 'baseline', 'unit', 'ratio', 'limit', 'pairs', ''],
-    ...figures.map(({ name, value, baseline, unit, ratio, limit, ok, pairs }) => [
-      name,
-      String(value),
-      String(baseline),
-      unit,
-      `${ratio}x`,
-      limit ?? '-',
-      String(pairs),
-      ok ? 'ok' : 'MISSED',
+const main = async (): Promise<number> => {
+  const output = createOutput({ json: values.json, stdout: process.stdout, stderr: process.stderr });
+  const figures = await measure((text) => output.note(text));
+  output.result({ figures }, () =>
+    output.table([
+      ['figure', 'value', 'baseline', 'unit', 'ratio', 'limit', 'pairs', ''],
+      ...figures.map(({ name, value, baseline, unit, ratio, limit, ok, pairs }) => [
+        name,
+        String(value),
+        String(baseline),
+        unit,
+        `${ratio}x`,
+        limit ?? '-',
+        String(pairs),
+        ok ? 'ok' : 'MISSED',
+      ]),
     ]),
-  ]),
-);
-process.exitCode = figures.every(({ ok }) => ok) ? 0 : 2;
+  );
+  return figures.every(({ ok }) => ok) ? 0 : 2;
+};
+
+process.exitCode = await endingWell(values.json, main);

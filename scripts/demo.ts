@@ -12,6 +12,7 @@ import { git, MENDING_PATCH } from '@fairlead/e2e/rig/repositories';
 import { closeOnSignal, raiseStack, type Stack } from '@fairlead/e2e/rig/stack';
 import { evidenceText, tellerOf } from './demo/shown.ts';
 import { documentOf, exitOf, tellStory, type Story } from './demo/story.ts';
+import { endingWell } from './ending.ts';
 import { readFlags } from './flags.ts';
 
 const USAGE = `npm run demo -- [--mcp] [--repo PATH --task FILE [--yes]] [--json] [--quiet]
@@ -19,7 +20,7 @@ const USAGE = `npm run demo -- [--mcp] [--repo PATH --task FILE [--yes]] [--json
   (nothing)                 a small project with a failing test; the planner sends a patch over HTTP
   --mcp                     the same, over MCP with the official client
   --repo PATH --task FILE   your own repository and your own task file (YAML or JSON); you are asked before anything
-                            moves, unless --yes or there is no terminal
+                            moves, unless --yes, --json or there is no terminal
   --json                    print one JSON document and nothing else on stdout
 `;
 
@@ -99,7 +100,6 @@ const play = async (stack: Stack, task: TaskInput, output: Output): Promise<Stor
   }
 };
 
-/** Where a wrong flag leads to. */
 /** A wrong path is told before anything is raised. */
 const checkFlags = (): void => {
   const wrong = (field: string, rule: string): never => {
@@ -131,7 +131,7 @@ const main = async (output: Output): Promise<number> => {
   }
 };
 
-const run = async (): Promise<number> => {
+const run = (): Promise<number> => {
   const output = createOutput({
     json: values.json,
     quiet: values.quiet || values.json,
@@ -139,21 +139,7 @@ const run = async (): Promise<number> => {
     stdout: process.stdout,
     stderr: process.stderr,
   });
-  try {
-    return await main(output);
-  } catch (error) {
-    const problem = (
-      error instanceof FairleadError ? error : new FairleadError('internal', { detail: (error as Error).message, cause: error })
-    ).toProblem();
-    output.result({ ok: false, error: problem }, '');
-    process.stderr.write(
-      [problem.title, problem.detail, problem.field && `field: ${problem.field}`, problem.hint]
-        .filter(Boolean)
-        .map((line) => `fairlead: ${printable(String(line), { multiline: true })}\n`)
-        .join(''),
-    );
-    return error instanceof FairleadError ? error.exit : 5;
-  }
+  return endingWell(values.json, () => main(output));
 };
 
 process.exitCode = await run();

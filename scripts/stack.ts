@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { raiseStack } from '@fairlead/e2e/rig/stack';
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import { endingWell } from './ending.ts';
 import { readFlags } from './flags.ts';
 
 const USAGE = `npm run -s stack -- [--json] [--repo PATH]... [--instances N] [--executor ID]
@@ -27,13 +30,24 @@ const reasonToStop = (): Promise<string> =>
     if (process.env['npm_lifecycle_event'] !== undefined) setInterval(() => process.ppid !== parent && resolve('SIGHUP'), 500).unref();
   });
 
+const wrong = (field: string, rule: string): never => {
+  throw new FairleadError('invalid_input', {
+    field,
+    rule,
+    detail: `${field}: ${rule}`,
+    hint: 'npm run stack -- --help tells what each flag takes.',
+  });
+};
+
 const count = (text: string): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 50) throw new Error('--instances takes a number from 1 to 50');
+  if (!Number.isInteger(value) || value < 1 || value > 50) wrong('--instances', 'must be a number from 1 to 50');
   return value;
 };
 
-const main = async (): Promise<void> => {
+const main = async (): Promise<number> => {
+  // A wrong path is told before anything is raised.
+  for (const repo of values.repo ?? []) if (!existsSync(repo)) wrong('--repo', `${repo} must be the path of a git repository`);
   const asked = reasonToStop();
   const stack = await raiseStack({
     ...(values.repo && { repositories: values.repo }),
@@ -60,7 +74,7 @@ const main = async (): Promise<void> => {
   const why = await Promise.race([asked, died]);
   process.stderr.write(why.startsWith('SIG') ? 'fairlead: stopping\n' : `fairlead: ${why} by itself; stopping the rest\n`);
   await stack.close();
-  process.exitCode = why.startsWith('SIG') ? 0 : 5;
+  return why.startsWith('SIG') ? 0 : 5;
 };
 
-await main();
+process.exitCode = await endingWell(values.json, main);
