@@ -84,7 +84,7 @@ describe('deciding', () => {
     const decision = { gate_id: gate_id!, digest };
     expect(await codeOf(plain.client.call('approve_gate', decision, { idempotencyKey: key() }))).toBe('authority_required');
     const decides = { operations: ['get_gate', 'approve_gate', 'get_step', 'start_run', 'submit_task'], accept_relay_decisions: true };
-    const same = await daemon.share(gated, decides);
+    const same = await daemon.share(gated, { ...decides, relay_key: plain.grant.relay_key });
     expect(await codeOf(same.client.call('approve_gate', decision, { idempotencyKey: key() }))).toBe('self_approval');
     const other = await daemon.share(gated, decides, { id: 'planner-9', name: 'Nine' });
     const approved = await other.client.call('approve_gate', decision, { idempotencyKey: key() });

@@ -3,6 +3,7 @@ import type { OperationName } from '@fairlead/shared/contract/operations/table';
 import { digestOf } from '../core/digest.ts';
 import type { Cause, InstanceRecord, RunRecord, StepRecord } from '../core/records.ts';
 import type { IdempotencyScope, Reads } from '../ledger/ledger.ts';
+import { subjectOf } from '../policy/subject.ts';
 import type { Asker } from './command.ts';
 
 /** What a line of history says of who asked. */
@@ -13,8 +14,8 @@ export const causeOf = ({ principal, authority, grant }: Asker): Cause => ({
 });
 
 /**
- * The scope of a request's idempotency key, or undefined for a local request without one. The subject is who asks, not the token
- * with which they do: a rotated token asks again safely.
+ * The scope of a request's idempotency key, or undefined for a local request without one. The subject is who asks
+ * (`policy/subject`).
  */
 export const scopeOf = (
   operation: OperationName,
@@ -26,7 +27,7 @@ export const scopeOf = (
     ? undefined
     : {
         instance_id: about.instance_id,
-        subject: `${asker.remote ? 'relay' : 'local'}:${asker.principal.id}`,
+        subject: subjectOf(asker),
         key: asker.idempotency_key,
         operation,
         digest: digestOf({ operation, input }),

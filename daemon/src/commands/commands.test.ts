@@ -296,7 +296,7 @@ describe('stopping and trying again', () => {
     await ledger.record((tx) => tx.move.step(step.id, 'preparation_failed', { reason: { code: 'x', message: 'y' } }, BY_DAEMON));
     const again = await commands.retry_step({ step_id: step.id }, asker);
     expect(again).toMatchObject({ state: 'queued', reason: null });
-    expect(row(step.id)).toMatchObject({ remote: true, asked_by: ['operator', 'planner:p'] });
+    expect(row(step.id)).toMatchObject({ remote: true, asked_by: ['local:operator', `relay:${asker.grant!.relay_key}:planner:p`] });
     expect(ledger.read.grant(asker.grant!.id)!.spent.steps).toBe(1);
     await ledger.record((tx) => {
       tx.move.step(step.id, 'prepared', {}, BY_DAEMON);

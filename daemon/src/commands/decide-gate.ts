@@ -4,6 +4,7 @@ import type { GateRecord, StepRecord } from '../core/records.ts';
 import { approvedEvent } from '../core/verdict.ts';
 import { BY_DAEMON } from '../core/records.ts';
 import type { Reads, Tx } from '../ledger/ledger.ts';
+import { subjectOf } from '../policy/subject.ts';
 import { gateView } from '../ledger/views.ts';
 import { causeOf, checkNotHalted, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
@@ -27,7 +28,7 @@ const stepOf = (read: Reads, gate: GateRecord): StepRecord => {
 
 /** Nobody remote approves what they asked for, unless the policy that the gate is bound to says so. @throws FairleadError `self_approval` */
 const checkNotSelf = (read: Reads, asker: Asker, step: StepRecord, gate: GateRecord): void => {
-  if (!asker.remote || !step.asked_by.includes(asker.principal.id)) return;
+  if (!asker.remote || !step.asked_by.includes(subjectOf(asker))) return;
   const policy = read.policy(gate.binding.policy_digest);
   if (!policy?.gates.self_approval) throw new FairleadError('self_approval');
 };

@@ -2,9 +2,11 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Step } from '@fairlead/shared/contract/resources';
 import { STEP_STATES } from '@fairlead/shared/contract/states';
+import type { TaskSpec } from '@fairlead/shared/contract/task';
 import type { StepRecord } from '../core/records.ts';
 import { stepNow } from '../ledger/views.ts';
 import { checkGrantedTask } from '../policy/grant.ts';
+import { subjectOf } from '../policy/subject.ts';
 import { causeOf, checkNotHalted, checkOpen, ownRun, ownStep, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
 import { putAway } from './stopping.ts';
@@ -24,9 +26,19 @@ const checkMayRetry = (step: StepRecord, asker: Asker): void => {
     throw new FairleadError('local_only', { detail: `A step that is ${step.state} is retried at the machine, by somebody who has looked` });
 };
 
+/** What a local task brought as a command line is not run again from far away. @throws FairleadError `argv_not_allowed` */
+const checkArgvOfRetry = (task: Pick<TaskSpec, 'validations'> | undefined, asker: Asker): void => {
+  if (!asker.remote || !task?.validations.some((one) => typeof one !== 'string')) return;
+  throw new FairleadError('argv_not_allowed', {
+    rule: 'a remote task names validations',
+    detail: 'The task of this step brings a command line',
+    hint: 'Ask at the machine for the retry, or submit a task that names validations.',
+  });
+};
+
 /**
  * Queues a step that failed again. It counts against the grant like a new one, and whoever retries it is one of those who asked for it.
- * @throws FairleadError `transition_refused`, `local_only`, `run_not_open`, `grant_spent`, `queue_full`, `executor_unavailable`
+ * @throws FairleadError `transition_refused`, `local_only`, `run_not_open`, `grant_spent`, `queue_full`, `executor_unavailable`, `grant_denied`, `argv_not_allowed`
  */
 export const retryStep =
   (deps: CommandDeps): Command<'retry_step'> =>
@@ -43,8 +55,11 @@ export const retryStep =
         checkOpen(ownRun(tx.read, asker, run_id));
         checkExecutor(deps, servedInstance(tx.read, asker, instance_id), step.executor_requested);
         if (tx.read.queueLength() >= LIMITS.queue.value) throw new FairleadError('queue_full');
+        const task = tx.read.task(id)?.spec;
+        checkArgvOfRetry(task, asker);
         if (asker.grant) {
-          checkGrantedTask(asker.grant, { executor: step.executor_requested, validations: [] });
+          const named = task?.validations.filter((one) => typeof one === 'string') ?? [];
+          checkGrantedTask(asker.grant, { executor: step.executor_requested, validations: named });
           tx.spend(asker.grant.id, { steps: 1, wall_ms: step.timeout_ms });
         }
         putAway(tx, step, about);
@@ -56,7 +71,7 @@ export const retryStep =
             gate_id: null,
             remote: step.remote || asker.remote,
             grant_id: asker.grant?.id ?? step.grant_id,
-            asked_by: [...new Set([...step.asked_by, asker.principal.id])],
+            asked_by: [...new Set([...step.asked_by, subjectOf(asker)])],
           },
           about,
         );

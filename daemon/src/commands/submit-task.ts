@@ -8,6 +8,7 @@ import type { StoredFile } from '../ledger/artifact-files.ts';
 import { stepNow } from '../ledger/views.ts';
 import { effectivePolicy } from '../policy/effective.ts';
 import { checkGrantedTask } from '../policy/grant.ts';
+import { subjectOf } from '../policy/subject.ts';
 import { causeOf, checkNotHalted, checkOpen, ownRun, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
 import { checkArgv, checkBase, checkCanValidate, checkExecutor, checkSubstance, patchOf, titleOf } from './task-rules.ts';
@@ -96,6 +97,7 @@ export const submitTask =
             remote: asker.remote,
             grant_id: asker.grant?.id ?? null,
             submitted_by: asker.principal,
+            asked_by: [subjectOf(asker)],
             authority: asker.authority,
           },
           input.task,

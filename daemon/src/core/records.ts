@@ -89,7 +89,7 @@ export interface StepRecord {
   readonly grant_id: string | null;
   readonly submitted_by: Principal;
   readonly authority: Authority;
-  /** Ids of the principals that submitted or retried it: none of them approves it remotely. */
+  /** Subjects (`policy/subject`) of those who submitted or retried it: none of them approves it remotely. */
   readonly asked_by: readonly string[];
   readonly created_at: number;
   readonly updated_at: number;

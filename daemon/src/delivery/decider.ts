@@ -4,6 +4,7 @@ import type { Authority } from '@fairlead/shared/contract/states';
 import { digestOf } from '../core/digest.ts';
 import type { Cause, ChangeRecord, GrantRecord } from '../core/records.ts';
 import type { IdempotencyScope } from '../ledger/ledger.ts';
+import { subjectOf } from '../policy/subject.ts';
 
 /** Who decides, as the api found out from the credential alone. The commands' `Asker` is one. */
 export interface Decider {
@@ -11,7 +12,7 @@ export interface Decider {
   readonly authority: Authority;
   readonly remote: boolean;
   readonly instance_id?: string;
-  readonly grant?: Pick<GrantRecord, 'accept_relay_decisions' | 'digest'>;
+  readonly grant?: Pick<GrantRecord, 'id' | 'relay_key' | 'accept_relay_decisions' | 'digest'>;
   readonly idempotency_key?: string;
 }
 
@@ -37,7 +38,7 @@ export const scopeOf = (operation: string, input: unknown, decider: Decider, cha
     ? undefined
     : {
         instance_id: change.instance_id,
-        subject: `${decider.remote ? 'relay' : 'local'}:${decider.principal.id}`,
+        subject: subjectOf(decider),
         key: decider.idempotency_key,
         operation,
         digest: digestOf({ operation, input }),

@@ -53,7 +53,7 @@ const workAdditions = (tables: Tables, append: Append, at: () => number, nextQue
         number: run.steps + 1,
         state: 'queued',
         queue_order: nextQueueOrder(),
-        asked_by: [record.submitted_by.id],
+        asked_by: record.asked_by ?? [`local:${record.submitted_by.id}`],
         created_at: at(),
         updated_at: at(),
       };

@@ -156,7 +156,9 @@ export interface Tx {
         | 'grant_id'
         | 'submitted_by'
         | 'authority'
-      >,
+      > &
+        // Subjects; default: who submitted it, at this machine.
+        Partial<Pick<StepRecord, 'asked_by'>>,
       task: TaskRecord['spec'],
       about: About,
     ): StepRecord;
