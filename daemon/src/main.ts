@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { closeInherited } from './process/inherited.ts';
 import { version } from '../package.json' with { type: 'json' };
 
 const main = async (): Promise<number> => {
@@ -8,6 +9,7 @@ const main = async (): Promise<number> => {
     stdout.write(`${version}\n`);
     return 0;
   }
+  closeInherited();
   const [{ createProgram }, { runCli }] = await Promise.all([import('./cli/program.ts'), import('@fairlead/shared/kit/cli')]);
   const start: Parameters<typeof createProgram>[1]['start'] = async (order) => (await import('./daemon.ts')).startDaemon(order);
   return runCli(createProgram({ stdout, stderr }, { version, start }), argv, { stdout, stderr });

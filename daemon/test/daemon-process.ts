@@ -19,16 +19,14 @@ export interface DaemonProcess {
   stop(): Promise<void>;
 }
 
-/** Starts one and waits for its line. @param crashAt a journal point at which it kills itself */
-export const startDaemonProcess = async (home: string, crashAt?: string): Promise<DaemonProcess> => {
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'serve', '--json', '--port', '0', '--log', 'warn', ...(crashAt === undefined ? [] : ['--crash-at', crashAt])],
-    {
-      env: { PATH: process.env['PATH'], FAIRLEAD_HOME: home },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+/** Starts one and waits for its line. @param crashAt a journal point at which it kills itself @param through a program that starts it */
+export const startDaemonProcess = async (home: string, crashAt?: string, through: readonly string[] = []): Promise<DaemonProcess> => {
+  const serve = [MAIN, 'serve', '--json', '--port', '0', '--log', 'warn', ...(crashAt === undefined ? [] : ['--crash-at', crashAt])];
+  const [file = process.execPath, ...args] = [...through, process.execPath, ...serve];
+  const child = spawn(file, args, {
+    env: { PATH: process.env['PATH'], FAIRLEAD_HOME: home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const said: string[] = [];
   child.stderr.on('data', (chunk: Buffer) => void said.push(chunk.toString()));
   const gone = once(child, 'exit').then(([, signal]) => signal as NodeJS.Signals | null);

@@ -87,7 +87,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'daemon/api',
   ],
   'daemon/cli': [...GROUND, 'daemon/config', 'daemon/process', 'daemon/git'],
-  'daemon/main': [...GROUND, 'daemon/config', 'daemon/daemon', 'daemon/cli'],
+  'daemon/main': [...GROUND, 'daemon/config', 'daemon/process', 'daemon/daemon', 'daemon/cli'],
 
   'connector/config': GROUND,
   'connector/core': [CONTRACT],

@@ -24,7 +24,7 @@ export const endStep = async (deps: RunnerDeps, stepId: string, reason: Reason, 
   const attemptId = ledger.read.step(stepId)?.attempt_id;
   const attempt = attemptId ? ledger.read.attempt(attemptId) : undefined;
   const named = attempt && attempt.pid !== null && attempt.pid_started !== null;
-  const gone = !named || (await endSurvivor({ pid: attempt.pid!, started: attempt.pid_started! })) !== 'unconfirmed';
+  const gone = !named || (await endSurvivor({ pid: attempt.pid, started: attempt.pid_started })) !== 'unconfirmed';
   await keepTrying(deps, closing, stepId, () =>
     ledger.record((tx) => {
       const step = tx.read.step(stepId);
