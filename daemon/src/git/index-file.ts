@@ -29,10 +29,12 @@ const copied = async (from: string, to: string): Promise<boolean> => {
   }
 };
 
-/** Removes what a crash left of private indexes. */
+/** Removes what a crash left of private indexes, and of merges beside them. */
 export const dropLeftIndexes = async (store: Store): Promise<void> => {
   const names = await readdir(folderOf(store)).catch(() => []);
-  await Promise.all(names.filter((name) => name.startsWith('use-')).map((name) => rm(join(folderOf(store), name), { force: true })));
+  await Promise.all(
+    names.filter((name) => name.startsWith('use-')).map((name) => rm(join(folderOf(store), name), { recursive: true, force: true })),
+  );
 };
 
 /** Runs `work` with the name of a private index that does not exist yet, and removes it afterwards. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { applyPatch } from './apply-patch.ts';
@@ -8,7 +8,7 @@ import { moveRef, settleLanding, transferObjects } from './integrate.ts';
 import { replayChange } from './replay.ts';
 import { inspectRepository } from './repository.ts';
 import { scratch, storeOf, type Scratch } from './scratch.fixture.ts';
-import { syncStore } from './store.ts';
+import { openStore, syncStore } from './store.ts';
 import { lockCheckout } from './work-tree.ts';
 
 let repo: Scratch;
@@ -55,6 +55,23 @@ describe('a replay', () => {
     await transferObjects(store, facts, landing);
     expect(await moveRef(store, facts, landing)).toEqual({ moved: true });
     expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toBe('one\n2\n3\n4\nfive\n');
+  });
+
+  it('keeps the texts that it merges in the store, and the next opening removes what a kill left of them', async () => {
+    const { base, store, facts, to } = await prepared();
+    repo.write('a.txt', '1\n2\n3\n4\nfive\n');
+    const onto = repo.commit('second');
+    await syncStore(store, facts, [MAIN]);
+    const seen = new Set<string>();
+    const watching = watch(join(store.folder, 'indexes'), (_event, name) => void seen.add(name ?? ''));
+    expect(await replayChange(store, { base, snapshot: to, onto })).toMatchObject({ outcome: 'clean' });
+    watching.close();
+    expect([...seen].some((name) => name.endsWith('.merge'))).toBe(true);
+    const left = join(store.folder, 'indexes', 'use-left.merge');
+    mkdirSync(left);
+    writeFileSync(join(left, 'ours'), 'of the owner\n');
+    await openStore(store.folder);
+    expect(existsSync(left)).toBe(false);
   });
 
   it('names the conflict', async () => {

@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readBlobs } from './blobs.ts';
 import { gitText, runGit } from './git.ts';
@@ -85,7 +84,9 @@ const putBack = async (store: Store, index: string, merged: readonly Merged[]): 
 };
 
 const settle = async (store: Store, index: string, unsettled: readonly Unsettled[]): Promise<Replay | undefined> => {
-  const folder = await mkdtemp(join(tmpdir(), 'fairlead-merge-'));
+  // Beside the index in the store, where the sweep at start finds it when the daemon was killed: these are the user's own files.
+  const folder = `${index}.merge`;
+  await mkdir(folder, { mode: 0o700 });
   try {
     const merged: Merged[] = [];
     const conflicts: Unsettled[] = [];
