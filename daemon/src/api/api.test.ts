@@ -150,6 +150,10 @@ describe('what a connector may ask', () => {
       code: 'invalid_input',
       field: 'Fairlead-Principal',
     });
+    // Read as strictly as everything else that a relay sends: which of the two would be asked about is not left to a parser.
+    const twice = Buffer.from('{"id":"planner:a","id":"planner:b","name":"a"}').toString('base64url');
+    const headers = { 'fairlead-principal': twice, 'fairlead-instance': addressed! };
+    expect((await daemon.ask('GET', path, { token: shared.token, headers })).json).toMatchObject({ field: 'Fairlead-Principal' });
   });
 
   it('treats an instance that was never shared as one that does not exist', async () => {

@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { InstanceId } from '@fairlead/shared/contract/ids';
+import { parseStrictJson } from '@fairlead/shared/contract/json';
 import { Principal } from '@fairlead/shared/contract/resources';
 import { bearerOf } from '@fairlead/shared/kit/http-server';
 import { hashSecret } from '@fairlead/shared/kit/secret';
@@ -34,7 +35,7 @@ const principals = new Map<string, Principal>();
 
 const readPrincipal = (header: string): Principal => {
   try {
-    return StrictPrincipal.parse(JSON.parse(Buffer.from(header, 'base64url').toString('utf8')));
+    return StrictPrincipal.parse(parseStrictJson(Buffer.from(header, 'base64url').toString('utf8')));
   } catch {
     return refuse('Fairlead-Principal', 'must be base64url of JSON with id and name');
   }

@@ -220,7 +220,7 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
   const ready = await prepare(setup);
   return {
     kind: 'bubblewrap',
-    detail: `bubblewrap (${setup.variant.name}): no network, no home, only the checkout is writable`,
+    detail: `bubblewrap (${setup.variant.name}): no network, no home, only the checkout is writable; memory and the number of processes are not limited`,
     async start(order) {
       await checkMounts(order);
       const mark = randomBytes(12).toString('hex');
