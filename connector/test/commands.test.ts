@@ -251,6 +251,16 @@ describe('the other commands', () => {
     await (await here.run()).stop();
   });
 
+  it('status does not call a line useful that has no daemon behind it', async () => {
+    await cli('share', '--instance', here.instance);
+    await here.run();
+    await here.session();
+    await until(async () => (await cli('status', '--json')).json()['daemon_answers'] === true);
+    await here.daemon.stop();
+    const { exit, out } = await cli('status');
+    expect([exit, out]).toEqual([5, expect.stringContaining('the daemon does not answer')]);
+  });
+
   it('names the way out for what was mistyped', async () => {
     expect(await cli('shrae')).toMatchObject({ exit: 1, err: expect.stringContaining('share') as string });
     expect((await cli('status', '--json')).json()).toMatchObject({ state: 'stopped', enrolled: true });

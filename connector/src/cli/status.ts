@@ -1,8 +1,10 @@
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import { EXIT, type ExitCode } from '@fairlead/shared/contract/states';
 import { CommandEnd } from '@fairlead/shared/kit/cli';
 import { printable } from '@fairlead/shared/kit/printable';
 import type { Command } from 'commander';
 import { readIdentity } from '../identity/identity.ts';
+import { daemonAccess } from '../share/daemon-access.ts';
 import { runningPid } from '../status/run-lock.ts';
 import { readStatus, type StatusFile } from '../status/status-file.ts';
 import { addCommand, type CliContext, type Streams } from './context.ts';
@@ -27,8 +29,18 @@ const EXITS: Readonly<Record<StatusFile['state'], ExitCode>> = {
   stopped: EXIT.infrastructure,
 };
 
+/** Whether the daemon behind the shares answers: a line to the relay is of no use without it. Whatever it answers, it is there. */
+const daemonAnswers = async (settings: CliContext['settings']): Promise<boolean> => {
+  try {
+    await (await daemonAccess(settings)).operator.call('daemon_status', {});
+    return true;
+  } catch (error) {
+    return !(error instanceof FairleadError && error.code === 'daemon_not_running');
+  }
+};
+
 /** What is so now. The file is what a connector said last; whether one runs at all is looked up. */
-const statusNow = async ({ files }: CliContext) => {
+const statusNow = async ({ files, settings }: CliContext) => {
   const identity = await readIdentity(files);
   const [said, pid] = await Promise.all([readStatus(files), runningPid(files)]);
   const running = said !== undefined && pid === said.pid;
@@ -43,6 +55,7 @@ const statusNow = async ({ files }: CliContext) => {
     last_error: said?.last_error ?? null,
     next_try_ms: running ? said.next_try_ms : null,
     instances: running ? said.instances : [],
+    daemon_answers: running && said.instances.length > 0 ? await daemonAnswers(settings) : null,
   };
 };
 
@@ -56,11 +69,12 @@ export const statusCommand = (program: Command, streams: Streams): void => {
         : ['This connector is not enrolled with a relay: fairlead-connector enroll.'];
       if (now.last_error) lines.push(`last error ${now.last_error.code}: ${now.last_error.message} (${now.last_error.at})`);
       if (now.next_try_ms !== null) lines.push(`tries again within ${Math.ceil(now.next_try_ms / 1000)} s of its last try`);
+      if (now.daemon_answers === false) lines.push('the daemon does not answer, so nothing can be asked for: fairlead serve');
       for (const { instance_id, label, state, code } of now.instances)
         lines.push(`  ${state === 'served' ? 'served ' : 'refused'}  ${instance_id}  ${label}${code === null ? '' : `  ${code}`}`);
       return printable(lines.join('\n'), { multiline: true });
     });
-    const exit = EXITS[now.state];
+    const exit = now.daemon_answers === false ? EXIT.infrastructure : EXITS[now.state];
     if (exit !== EXIT.ok) throw new CommandEnd(exit);
   });
 };
