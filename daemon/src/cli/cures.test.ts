@@ -20,6 +20,7 @@ describe('errors for the owner', () => {
       field: 'f',
       hint: 'Name one that fairlead executors prints.',
     });
+    expect((withCommands(new FairleadError('invalid_input', { hint: 'Write title.' })) as FairleadError).context.hint).toBe('Write title.');
     for (const same of [new FairleadError('halted'), new Error('x')]) expect(withCommands(same)).toBe(same);
   });
 });

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@fairlead/shared/contract/error-table';
+import { ERRORS, type ErrorCode } from '@fairlead/shared/contract/error-table';
 import { FairleadError, type ErrorContext } from '@fairlead/shared/contract/errors';
 
 type More = Readonly<Record<string, unknown>>;
@@ -9,6 +9,7 @@ const named = (more: More, key: string, otherwise: string): string => (typeof mo
 
 /** The ways out as commands, where the table has to speak to planners as well. */
 const CURES: Partial<Record<ErrorCode, Cure>> = {
+  invalid_input: () => ({ hint: 'Correct the named field; --help of the command describes it.' }),
   executor_unknown: () => ({ hint: 'Name one that fairlead executors prints.' }),
   executor_unavailable: () => ({ hint: 'fairlead executors says what is missing; fairlead doctor says how to cure it.' }),
   validation_unknown: () => ({ hint: 'Name one that fairlead list prints.' }),
@@ -33,6 +34,8 @@ const CURES: Partial<Record<ErrorCode, Cure>> = {
 /** An error of the daemon as the owner at the machine is to read it: the same code and facts, with the command that leads on. */
 export const withCommands = (error: unknown): unknown => {
   if (!(error instanceof FairleadError)) return error;
-  const cure = CURES[error.code]?.(error.context.more ?? {});
+  // A hint that was made for the occasion says more than one for the code.
+  const isOwn = error.context.hint !== undefined && error.context.hint !== ERRORS[error.code].hint;
+  const cure = isOwn ? undefined : CURES[error.code]?.(error.context.more ?? {});
   return cure ? new FairleadError(error.code, { ...error.context, ...cure, cause: error }) : error;
 };

@@ -41,7 +41,7 @@ export const STEP_STATES = {
     end: true,
     retry: 'no',
     exit: EXIT.ok,
-    meaning: 'completed, with warnings: no validations are declared, or an optional one failed',
+    meaning: 'completed, with the warnings that the step names',
   },
   needs_approval: going('finished work is held by a gate until a person decides'),
   waiting_quota: going('the agent has reached a limit that resets at a known time; the step resumes by itself'),
