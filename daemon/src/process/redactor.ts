@@ -95,8 +95,19 @@ const streamOf = (forms: readonly Buffer[]): RedactorStream => {
   };
 };
 
+/** Masks a set of secret values in as many streams as there are. */
+export interface Redactor {
+  stream(): RedactorStream;
+  /** One that masks these values as well. */
+  also(values: readonly string[]): Redactor;
+}
+
 /** @param values secret values; those shorter than 4 bytes are left alone, since they would mask everything */
-export const createRedactor = (values: readonly string[]): { stream(): RedactorStream } => {
+export const createRedactor = (values: readonly string[]): Redactor => {
   const forms = [...new Map(values.flatMap(formsOf).map((form) => [form.toString('latin1'), form])).values()];
-  return { stream: () => streamOf(forms) };
+  const redactor: Redactor = {
+    stream: () => streamOf(forms),
+    also: (more) => (more.length === 0 ? redactor : createRedactor([...values, ...more])),
+  };
+  return redactor;
 };

@@ -9,6 +9,7 @@ import { takeSnapshot, type SnapshotFinding } from '../git/snapshot.ts';
 import { ATTEMPTS } from '../git/store.ts';
 import { journalPoint } from '../ledger/journal.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
+import { withCopiedSecrets } from './copied-secrets.ts';
 import { artifactRow, collectOut, type NewArtifact } from './evidence.ts';
 import { fenceFindings } from './fence-findings.ts';
 import { sandboxFor } from './grounds.ts';
@@ -91,7 +92,8 @@ const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
 
 /**
  * Keeps the commits that the executor made in its private repository as a bundle: evidence, never ancestors of what lands. Only a
- * confined git may read that repository, so that without a sandbox there is no bundle.
+ * confined git may read that repository, so that without a sandbox there is no bundle. A bundle is compressed, so that no redactor can
+ * look into it, and the agent may have committed a secret that it was given: it stays on the machine (`api/evidence`).
  */
 const agentCommits = async (scope: PreparedScope, workspace: Workspace): Promise<NewArtifact[]> => {
   const { deps, executor, instance, attempt, base, signal } = scope;
@@ -116,7 +118,9 @@ const leftovers = async (scope: PreparedScope, workspace: Workspace | undefined)
  * Takes what the executor did as one snapshot commit on the base, with patch, names and numstat as artifacts, judges the fence, and
  * records it all in one transaction. Done again after a crash it finds the same, for nothing of it was recorded before.
  */
-export const collect = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
+export const collect = async (given: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
+  const masking = await withCopiedSecrets(given.deps, given.ground.repository, given.effective);
+  const scope = { ...given, deps: masking };
   const { deps, step, attempt } = scope;
   const work = await workOf(scope, workspace);
   const others = await leftovers(scope, workspace);

@@ -5,7 +5,7 @@ import { newResourceId } from '@fairlead/shared/contract/ids';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { ArtifactKind, ArtifactRecord, AttemptRecord } from '../core/records.ts';
 import type { ArtifactFiles, StoredFile } from '../ledger/artifact-files.ts';
-import type { createRedactor } from '../process/redactor.ts';
+import type { Redactor, RedactorStream } from '../process/redactor.ts';
 
 /** A row of evidence that is not recorded yet; its bytes are stored already. */
 export type NewArtifact = Omit<ArtifactRecord, 'created_at'>;
@@ -48,7 +48,7 @@ const plainFiles = async (folder: string): Promise<string[]> => {
   return found;
 };
 
-async function* redacted(path: string, stream: ReturnType<ReturnType<typeof createRedactor>['stream']>): AsyncGenerator<Uint8Array> {
+async function* redacted(path: string, stream: RedactorStream): AsyncGenerator<Uint8Array> {
   const flags = (constants.O_RDONLY | constants.O_NOFOLLOW) as unknown as string;
   for await (const chunk of createReadStream(path, { flags })) yield stream.push(chunk as Buffer);
   yield stream.end();
@@ -58,7 +58,7 @@ async function* redacted(path: string, stream: ReturnType<ReturnType<typeof crea
 export const collectOut = async (
   owner: Owner,
   folder: string,
-  { artifacts, redactor }: { readonly artifacts: ArtifactFiles; readonly redactor: ReturnType<typeof createRedactor> },
+  { artifacts, redactor }: { readonly artifacts: ArtifactFiles; readonly redactor: Redactor },
 ): Promise<NewArtifact[]> => {
   const rows: NewArtifact[] = [];
   const there = await lstat(folder).catch(() => undefined);

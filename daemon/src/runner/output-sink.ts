@@ -1,6 +1,6 @@
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { ArtifactFiles, OpenFile, StoredFile } from '../ledger/artifact-files.ts';
-import type { createRedactor } from '../process/redactor.ts';
+import type { Redactor } from '../process/redactor.ts';
 
 /** What an output came to. */
 export interface FinishedOutput extends StoredFile {
@@ -13,6 +13,8 @@ export interface FinishedOutput extends StoredFile {
 /** The one writer through which output of processes passes: redacted, capped, and streamed to a file. */
 export interface OutputSink {
   write(chunk: Uint8Array, from: 'stdout' | 'stderr'): void;
+  /** Takes another redactor, which knows more. Before the first byte only. */
+  maskWith(redactor: Redactor): void;
   /** What was written so far, for readers of a log that grows; undefined before the first byte. */
   readonly file: OpenFile | undefined;
   /** Ends it; undefined when there never was a byte. Calling it again answers the same. */
@@ -20,8 +22,10 @@ export interface OutputSink {
 }
 
 /** Opens a sink. The file is begun with the first byte, so that quiet work leaves none. */
-export const openSink = (artifacts: ArtifactFiles, redactor: ReturnType<typeof createRedactor>): OutputSink => {
-  const streams = { stdout: redactor.stream(), stderr: redactor.stream() };
+export const openSink = (artifacts: ArtifactFiles, redactor: Redactor): OutputSink => {
+  const streamsOf = (one: Redactor) => ({ stdout: one.stream(), stderr: one.stream() });
+  let streams = streamsOf(redactor);
+  let begun = false;
   let file: OpenFile | undefined;
   let written: Promise<void> = Promise.resolve();
   let tail: Buffer = Buffer.alloc(0);
@@ -49,7 +53,14 @@ export const openSink = (artifacts: ArtifactFiles, redactor: ReturnType<typeof c
   };
 
   return {
-    write: (chunk, from) => append(streams[from].push(chunk)),
+    write: (chunk, from) => {
+      begun = true;
+      append(streams[from].push(chunk));
+    },
+    maskWith: (other) => {
+      if (begun) throw new Error('An output has begun under another redactor');
+      streams = streamsOf(other);
+    },
     get file() {
       return file;
     },

@@ -9,6 +9,7 @@ import type { EffectivePolicy } from '../policy/effective.ts';
 import { effectivePolicy } from '../policy/effective.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
 import { refsFor, resolveBase } from './base.ts';
+import { withCopiedSecrets } from './copied-secrets.ts';
 import { sandboxFor } from './grounds.ts';
 import { ownerPolicyOf } from './policy-in-force.ts';
 import { preparedScope, rowsOf, type PreparedScope, type RunnerDeps, type Scope } from './scope.ts';
@@ -100,6 +101,8 @@ export const prepare = async (scope: Scope): Promise<Prepared> => {
   const effective = effectivePolicy(owner, task.spec);
   const confinement = confinementOf(deps, instance, executor, effective);
   signal.throwIfAborted();
+  const masking = await withCopiedSecrets(deps, ground.repository, effective);
+  scope.sink.maskWith(masking.printed);
   const workspace = await makeWorkspace(scope, base, effective);
   signal.throwIfAborted();
   await deps.ledger.record((tx) => {
@@ -115,7 +118,7 @@ export const prepare = async (scope: Scope): Promise<Prepared> => {
       },
     );
   });
-  return { scope: preparedScope({ ...scope, ...rowsNow(deps, step.id) }), workspace };
+  return { scope: preparedScope({ ...scope, deps: masking, ...rowsNow(deps, step.id) }), workspace };
 };
 
 const rowsNow = (deps: RunnerDeps, stepId: string): Pick<Scope, 'step' | 'run' | 'instance' | 'attempt'> => {

@@ -9,7 +9,7 @@ import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { Confining } from '../process/detect.ts';
-import type { createRedactor } from '../process/redactor.ts';
+import type { Redactor } from '../process/redactor.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 import type { Ground, Grounds } from './grounds.ts';
 import type { OutputSink } from './output-sink.ts';
@@ -24,9 +24,9 @@ export interface RunnerDeps {
   readonly grounds: Grounds;
   readonly workspaces: Workspaces;
   readonly confining: Pick<Confining, 'sandbox' | 'unconfined'>;
-  readonly redactor: ReturnType<typeof createRedactor>;
+  readonly redactor: Redactor;
   /** For what programs print: it masks the places of this machine too, which a sandbox cannot hide from `/proc/self/mountinfo`. */
-  readonly printed: ReturnType<typeof createRedactor>;
+  readonly printed: Redactor;
   /** The policy that the daemon's config holds for an instance; it wins over the policy ref. */
   policyOverride(instanceId: string): ProjectPolicy | undefined;
   /** What a gate on this change would be bound to, now. `delivery/gates` gives it. */

@@ -4,6 +4,7 @@ import type { AttemptRecord, ValidationPhase, ValidationRecord } from '../core/r
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { runValidations, type Check, type ValidationFacts } from '../validation/validate.ts';
 import { noteProcess } from './end-step.ts';
+import { withCopiedSecrets } from './copied-secrets.ts';
 import { artifactRow, collectOut } from './evidence.ts';
 import { sandboxFor, type Ground } from './grounds.ts';
 import { openSink, type OutputSink } from './output-sink.ts';
@@ -92,8 +93,10 @@ const remaining = ({ deps, attempt, phase, tree, effective, names }: CheckOrder)
  * Runs the checks in a clean, confined checkout of a commit and records each as it ends.
  * @throws FairleadError when the checkout could not be made or provisioned
  */
-export const runChecks = async (order: CheckOrder): Promise<Round> => {
-  const { deps, attempt, ground, effective } = order;
+export const runChecks = async (given: CheckOrder): Promise<Round> => {
+  const { attempt, ground, effective } = given;
+  const order = { ...given, deps: await withCopiedSecrets(given.deps, ground.repository, effective) };
+  const { deps } = order;
   const checks = remaining(order);
   const sandbox = sandboxFor(deps.confining, order.instance);
   if (checks.length === 0) return { interrupted: false, unconfirmed: false };
