@@ -237,6 +237,20 @@ describe('moving the target', () => {
     expect(readFileSync(join(repo.path, '.git', 'index.lock'), 'utf8')).toBe('fairlead chg_2\n');
   });
 
+  it('is applied after a crash even when the work tree cannot go along, which is told beside it', async () => {
+    const { store, facts, landing, to } = await prepared();
+    await transferObjects(store, facts, landing);
+    await lockCheckout({ git_dir: facts.git_dir, work_tree: facts.work_tree! }, landing);
+    repo.git('update-ref', MAIN, to);
+    repo.write('a.txt', 'of a person\n');
+    expect(await settleLanding(store, facts, landing)).toEqual({
+      found: 'applied',
+      left_behind: expect.stringContaining('could not go along'),
+    });
+    expect(readFileSync(join(repo.path, 'a.txt'), 'utf8')).toBe('of a person\n');
+    expect(existsSync(join(repo.path, '.git', 'index.lock'))).toBe(false);
+  });
+
   it('works under a path with spaces and unicode, and with sparse checkouts', async () => {
     repo = scratch({ name: 'mit Leer und ü' });
     repo.write('a.txt', '1\n2\n3\n4\n5\n');
