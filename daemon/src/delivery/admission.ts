@@ -1,12 +1,15 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { ChangeRecord, GateRecord, StepRecord } from '../core/records.ts';
 import type { Reads } from '../ledger/ledger.ts';
+import type { Decider } from './decider.ts';
 
 /** What may be integrated, and the approved gate that it rests on, if one was needed. */
 export interface Admitted {
   readonly change: ChangeRecord;
   readonly step: StepRecord;
   readonly gate: GateRecord | undefined;
+  /** In whose name; asked for their rights again in the transaction that plans the effect. */
+  readonly decider: Decider;
 }
 
 const checkBase = (read: Reads, step: StepRecord): void => {
@@ -21,7 +24,7 @@ const checkBase = (read: Reads, step: StepRecord): void => {
  * Whether the records allow that a change is integrated now.
  * @throws FairleadError `not_found`, `halted`, `change_not_approved`, `base_not_integrated`, `transition_refused`
  */
-export const admitIntegration = (read: Reads, changeId: string): Admitted => {
+export const admitIntegration = (read: Reads, changeId: string, decider: Decider): Admitted => {
   const change = read.change(changeId);
   const step = change && read.step(change.step_id);
   if (!change || !step) throw new FairleadError('not_found', { field: 'change_id' });
@@ -36,8 +39,8 @@ export const admitIntegration = (read: Reads, changeId: string): Admitted => {
   }
   checkBase(read, step);
   const gate = step.gate_id === null ? undefined : read.gate(step.gate_id);
-  if (gate?.change_id !== change.id) return { change, step, gate: undefined };
+  if (gate?.change_id !== change.id) return { change, step, gate: undefined, decider };
   if (gate.state !== 'approved')
     throw new FairleadError('change_not_approved', { detail: `Its gate is ${gate.state}`, more: { gate_id: gate.id } });
-  return { change, step, gate };
+  return { change, step, gate, decider };
 };

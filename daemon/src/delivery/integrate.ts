@@ -6,7 +6,7 @@ import { treeOf } from '../git/commit.ts';
 import type { Sync, Tx } from '../ledger/ledger.ts';
 import { changeView } from '../ledger/views.ts';
 import { admitIntegration, type Admitted } from './admission.ts';
-import { causeOf, checkDecider, scopeOf, type Decider } from './decider.ts';
+import { causeOf, checkDecider, checkStillAllowed, scopeOf, type Decider } from './decider.ts';
 import type { DeliveryDeps } from './delivery.ts';
 import { gateOutdated, holdToPolicy, prospectOf, renewGate, type Prospect } from './gates.ts';
 import { checkLanding, land, makeLanding, type Landed } from './landing.ts';
@@ -45,7 +45,7 @@ const perform = async (deps: DeliveryDeps, admitted: Admitted, prospect: Prospec
   try {
     const commit = await makeLanding(deps, admitted, prospect);
     await checkLanding(deps, admitted, prospect, commit, cause);
-    const landed = await land(deps, change, prospect, commit);
+    const landed = await land(deps, admitted, prospect, commit);
     if (landed.moved) return landed;
     throw new FairleadError('target_moved');
   } catch (error) {
@@ -98,7 +98,8 @@ const integrateNow = async (deps: DeliveryDeps, input: InputOf<'integrate_change
   if (before) return before.answer as Change;
   // It was done already, under another key or by a daemon that died before it could answer: the answer is what there is.
   if (known.state === 'integrated') return ledger.record((tx) => tx.idempotent(scope, () => changeView(known)));
-  const admitted = admitIntegration(ledger.read, input.change_id);
+  const admitted = admitIntegration(ledger.read, input.change_id, decider);
+  checkStillAllowed(ledger.read, admitted.change, decider, deps.clock.now());
   const cause = causeOf(decider);
   const prospect = await prospectOf(deps, admitted.change);
   if (admitted.gate) {

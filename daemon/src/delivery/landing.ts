@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Cause, ChangeRecord, GitEffectRecord, ValidationRecord } from '../core/records.ts';
+import type { Cause, GitEffectRecord, ValidationRecord } from '../core/records.ts';
 import { makeCommit } from '../git/commit.ts';
 import { moveRef, settleLanding, transferObjects, type Moved } from '../git/integrate.ts';
 import type { Landing } from '../git/landing.ts';
@@ -7,6 +7,7 @@ import { journalPoint } from '../ledger/journal.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { isOfCheck, runChecks } from '../runner/validate.ts';
 import type { Admitted } from './admission.ts';
+import { checkStillAllowed } from './decider.ts';
 import type { DeliveryDeps } from './delivery.ts';
 import type { Prospect } from './gates.ts';
 import { policyNow, wentBy } from './policy-now.ts';
@@ -37,17 +38,21 @@ export const makeLanding = ({ clock }: DeliveryDeps, { change, step }: Admitted,
     keep: `${LANDINGS}${change.id}`,
   });
 
-/** A signal that is aborted when the owner halts the machine. */
-const haltSignal = (ledger: DeliveryDeps['ledger']): { readonly signal: AbortSignal; close(): void } => {
+/** What may end the right to an integration that is under way. */
+const ENDING: ReadonlySet<string> = new Set(['daemon.halted', 'instance.unshared', 'instance.removed']);
+
+/** A signal that is aborted, with the refusal, when the integration is not allowed any more. */
+const rightsSignal = ({ ledger, clock }: DeliveryDeps, { change, decider }: Admitted): { readonly signal: AbortSignal; close(): void } => {
   const controller = new AbortController();
   const close = ledger.onCommit((events) => {
-    if (events.some(({ type }) => type === 'daemon.halted')) controller.abort(new FairleadError('halted'));
+    if (!events.some(({ type }) => ENDING.has(type))) return;
+    try {
+      checkStillAllowed(ledger.read, change, decider, clock.now());
+    } catch (refusal) {
+      controller.abort(refusal);
+    }
   });
   return { signal: controller.signal, close };
-};
-
-const refuseHalted = (read: DeliveryDeps['ledger']['read']): void => {
-  if (read.halted()) throw new FairleadError('halted');
 };
 
 /**
@@ -73,24 +78,25 @@ export const unproven = (
  */
 export const checkLanding = async (
   deps: DeliveryDeps,
-  { change }: Admitted,
+  admitted: Admitted,
   prospect: Prospect,
   commit: string,
   cause: Cause,
 ): Promise<void> => {
   const { ledger } = deps;
+  const { change } = admitted;
   const attempt = ledger.read.attempt(change.attempt_id);
   const instance = ledger.read.instance(change.instance_id);
   if (!attempt || !instance) throw new Error(`The rows of ${change.id} are not whole`);
   const effective = await policyNow(deps, change, prospect);
   if (prospect.tree === change.tree && wentBy(deps, change, effective)) return;
-  const halting = haltSignal(ledger);
+  const rights = rightsSignal(deps, admitted);
   try {
-    const about = { deps, attempt, instance, ground: prospect.ground, effective, signal: halting.signal };
+    const about = { deps, attempt, instance, ground: prospect.ground, effective, signal: rights.signal };
     await runChecks({ ...about, phase: 'integration', commit, tree: prospect.tree });
-    if (halting.signal.aborted) throw new FairleadError('halted');
+    rights.signal.throwIfAborted();
   } finally {
-    halting.close();
+    rights.close();
   }
   const checks = effective.validations.map(({ name, run }) => ({ name, argv: run }));
   const rows = ledger.read
@@ -132,12 +138,13 @@ const askRef = async ({ log }: DeliveryDeps, prospect: Prospect, effect: GitEffe
  * in the log.
  * @throws FairleadError when nothing moved; `effect_in_doubt` when the journal's entry has to be settled
  */
-export const land = async (deps: DeliveryDeps, change: ChangeRecord, prospect: Prospect, to: string): Promise<Landed> => {
-  const { ledger, log } = deps;
+export const land = async (deps: DeliveryDeps, admitted: Admitted, prospect: Prospect, to: string): Promise<Landed> => {
+  const { ledger, log, clock } = deps;
+  const { change, decider } = admitted;
   const { ground, target_ref: ref, target_commit: from } = prospect;
   const { instance_id, run_id, step_id, id: change_id } = change;
   const effect = await ledger.record((tx) => {
-    refuseHalted(tx.read);
+    checkStillAllowed(tx.read, change, decider, tx.at);
     return tx.effects.plan({ kind: 'move_ref', instance_id, run_id, step_id, change_id, ref, from, to });
   });
   const landing = landingOf(effect);
@@ -146,8 +153,8 @@ export const land = async (deps: DeliveryDeps, change: ChangeRecord, prospect: P
     await transferObjects(ground.store, ground.repository, landing);
     journalPoint('effect.objects:after');
     journalPoint('effect.ref:before');
-    // The last moment at which a halt still can hold it.
-    refuseHalted(ledger.read);
+    // The last moment at which a halt or a withdrawal still can hold it.
+    checkStillAllowed(ledger.read, change, decider, clock.now());
     const moved = await moveRef(ground.store, ground.repository, landing).catch((error: unknown) => askRef(deps, prospect, effect, error));
     journalPoint('effect.ref:after');
     return moved;
