@@ -121,4 +121,17 @@ describe('the policy in force', () => {
     move('version: 1\ngates: {when: [always, size]}\n');
     expect((await renewGate(shop, gate)).id).not.toBe(gate.id);
   });
+
+  it('that cannot be read lands nothing, and says in which file of which commit', async () => {
+    shop = await openShop({ ...FILES, '.fairlead/project.yaml': 'version: 1\ngates: {when: []}\n' });
+    const { repository } = shop;
+    const step = await ended(shop);
+    const commit = repository.commit('Typo', { '.fairlead/project.yaml': 'versoin: 1\n' });
+    await expect(integrate(shop, step)).rejects.toMatchObject({
+      code: 'project_policy_invalid',
+      message: expect.stringMatching(/^\.fairlead\/project\.yaml at refs\/heads\/main \([0-9a-f]{12}\): versoin/),
+      context: { field: 'versoin', more: { file: '.fairlead/project.yaml', commit } },
+    });
+    expect(repository.tip()).toBe(commit);
+  });
 });

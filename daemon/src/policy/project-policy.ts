@@ -1,6 +1,8 @@
 import { FairleadError, invalidInput } from '@fairlead/shared/contract/errors';
-import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
+import { ProjectPolicy, ValidationSpec } from '@fairlead/shared/contract/project-policy';
 import { parseDocument } from 'yaml';
+import type { ZodError } from 'zod';
+import { entersGit } from './link.ts';
 
 const invalid = (field: string | undefined, rule: string, detail: string): FairleadError =>
   new FairleadError('project_policy_invalid', { ...(field !== undefined && { field }), rule, detail });
@@ -17,6 +19,37 @@ export const refuseUnsupported = (policy: ProjectPolicy): void => {
       'provision.network names hosts, but this release has no restricted network: provisioning runs without any. Leave the list empty.',
     );
   }
+  for (const [index, path] of policy.provision.copy.entries()) {
+    const parts = path.replace(/\/+$/, '').split('/');
+    if (!path.includes('\0') && !entersGit(path) && !parts.some((part) => part === '' || part === '.' || part === '..')) continue;
+    const field = `provision.copy[${index}]`;
+    throw invalid(
+      field,
+      'must be a relative path inside the repository and not in .git',
+      `${field}: ${path} is no path inside the repository`,
+    );
+  }
+};
+
+/** The names that may stand where one does that is not known. */
+const namesAt = (path: readonly PropertyKey[]): string[] => {
+  const [part] = path;
+  const { shape } = ProjectPolicy;
+  if (part === undefined) return Object.keys(shape);
+  if (part === 'validations') return Object.keys(ValidationSpec.shape);
+  return part === 'fence' || part === 'gates' || part === 'provision' ? Object.keys(shape[part].unwrap().shape) : [];
+};
+
+/** A name that is not known says more than what is missing because of it: `versoin: 1` has no version. */
+const refusalOf = (error: ZodError): FairleadError => {
+  const unknown = error.issues.find((issue) => issue.code === 'unrecognized_keys');
+  if (unknown?.code === 'unrecognized_keys') {
+    const field = [...unknown.path, unknown.keys[0]!].join('.');
+    const names = namesAt(unknown.path).join(', ');
+    return invalid(field, `must be one of: ${names}`, `${field} is not known; there are: ${names}`);
+  }
+  const { field, rule, detail } = invalidInput(error).context;
+  return invalid(field, rule ?? 'must fit the schema', detail ?? 'The project policy does not fit the schema');
 };
 
 /**
@@ -34,10 +67,7 @@ export const parseProjectPolicy = (text: string): ProjectPolicy => {
     throw invalid(undefined, 'must be plain YAML', error instanceof Error ? error.message : String(error));
   }
   const result = ProjectPolicy.safeParse(value);
-  if (!result.success) {
-    const { field, rule, detail } = invalidInput(result.error).context;
-    throw invalid(field, rule ?? 'must fit the schema', detail ?? 'The project policy does not fit the schema');
-  }
+  if (!result.success) throw refusalOf(result.error);
   refuseUnsupported(result.data);
   return result.data;
 };

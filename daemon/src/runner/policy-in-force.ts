@@ -1,9 +1,22 @@
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import type { InstanceRecord } from '../core/records.ts';
-import { readPolicyFile } from '../git/policy-file.ts';
+import { POLICY_PATH, readPolicyFile } from '../git/policy-file.ts';
 import type { OwnerPolicy } from '../policy/effective.ts';
 import { defaultProjectPolicy, parseProjectPolicy } from '../policy/project-policy.ts';
 import type { Ground } from './grounds.ts';
+
+/** Says in which file of which commit the policy is that could not be read. */
+const placed = (error: unknown, ref: string, commit: string | null): unknown => {
+  if (!(error instanceof FairleadError)) return error;
+  const where = `${POLICY_PATH} at ${ref} (${commit?.slice(0, 12)})`;
+  const { more, ...context } = error.context;
+  return new FairleadError(error.code, {
+    ...context,
+    detail: `${where}: ${error.message}`,
+    more: { ...more, file: POLICY_PATH, ref, commit },
+  });
+};
 
 /**
  * The owner's policy: the daemon's own config for the instance, which wins, else the file at the tip of the policy ref, else the
@@ -22,5 +35,9 @@ export const ownerPolicyOf = async (
   const commit = tips.get(ref) ?? null;
   const bytes = commit === null ? null : await readPolicyFile(ground.store, commit);
   if (bytes === null) return { source: 'none', ref, commit, policy: defaultProjectPolicy() };
-  return { source: 'policy_ref', ref, commit, policy: parseProjectPolicy(bytes.toString('utf8')) };
+  try {
+    return { source: 'policy_ref', ref, commit, policy: parseProjectPolicy(bytes.toString('utf8')) };
+  } catch (error) {
+    throw placed(error, ref, commit);
+  }
 };
