@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { RawAnswer, type RequestContext } from '@fairlead/shared/kit/http-server';
+import type { Asker } from '../commands/command.ts';
 import type { ArtifactRecord } from '../core/records.ts';
 import type { ArtifactFiles, OpenFile } from '../ledger/artifact-files.ts';
 import type { Reads } from '../ledger/ledger.ts';
@@ -56,10 +58,23 @@ const asBytes = async (
   });
 };
 
+/**
+ * A bundle of an agent's commits is compressed, so that nothing could be masked in it: whoever is far away reads the patch, which is.
+ * @throws FairleadError `local_only`
+ */
+const checkMayLeave = ({ kind }: ArtifactRecord, { remote }: Asker): void => {
+  if (!remote || kind !== 'agent_commits') return;
+  throw new FairleadError('local_only', {
+    detail: 'The commits of an agent cannot be redacted, and stay on the machine',
+    hint: 'Read the patch of the change instead; the owner reads the bundle at the machine.',
+  });
+};
+
 /** Evidence files and logs: bytes that are verified before the first is given. */
 export const evidenceReads = ({ read, artifacts, live }: EvidenceParts): HandlersOf<'get_artifact_content' | 'get_step_logs'> => ({
-  get_artifact_content: async ({ artifact_id, offset, length }, { context }) => {
+  get_artifact_content: async ({ artifact_id, offset, length }, { asker, context }) => {
     const artifact = found(read.artifact(artifact_id));
+    checkMayLeave(artifact, asker);
     if (!wantsJson(context)) return asBytes(artifacts, artifact, offset, length);
     const wanted = Math.min(length ?? LIMITS.file_read.value, LIMITS.file_read.value);
     const bytes = offset >= artifact.size ? Buffer.alloc(0) : await artifacts.read(artifact.sha256, { offset, length: wanted });
