@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
-import { copiedValues } from '../src/config/secret-values.ts';
+import { copiedValues } from '../src/runner/copied-secrets.ts';
 import { openShop, settled, submit, type Shop } from './workshop.ts';
 
 const CANARY = 'canary-Secret-Value-123456';

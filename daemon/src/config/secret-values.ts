@@ -37,25 +37,3 @@ export const secretValues = (secrets: Settings['secrets'], env: Readonly<Record<
   }
   return [...values];
 };
-
-/** Values of a copied file are secrets or ordinary words, and nobody says which: shorter ones and plain words are left alone. */
-const SHORTEST_COPIED = 8;
-const ORDINARY = /^(?:[a-z]{1,11}|\d{1,11}|[\s\p{P}\p{S}]*)$/u;
-/** Longer ones would hold back every output for as long. */
-const LONGEST_COPIED = 1024;
-const ASSIGNED = /^\s*(?:export\s+|-\s+)?["']?[\w.-]+["']?\s*[:=]\s*(.*?)\s*,?\s*$/;
-
-/**
- * What stands for a secret in a file that provisioning copies: the value of each `NAME=value`, `name: value` or `"name": "value"`, and
- * each line that is no such thing, as in a key or a token file.
- */
-export const copiedValues = (text: string): string[] => {
-  const values = new Set<string>();
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*#/.test(line)) continue;
-    const assigned = ASSIGNED.exec(line)?.[1];
-    const value = (assigned ?? line).trim().replace(/^(['"])(.*)\1$/, '$2');
-    if (value.length >= SHORTEST_COPIED && value.length <= LONGEST_COPIED && !ORDINARY.test(value)) values.add(value);
-  }
-  return [...values];
-};

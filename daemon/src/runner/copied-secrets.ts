@@ -1,7 +1,6 @@
 import { constants } from 'node:fs';
 import { lstat, open, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { copiedValues } from '../config/secret-values.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import type { Redactor } from '../process/redactor.ts';
 import type { Ground } from './grounds.ts';
@@ -15,6 +14,28 @@ const MOST_ENTRIES = 20_000;
 /** In a copied folder, which may well be all of `node_modules`, only files with such names are taken for secrets. */
 const SECRET_NAME =
   /^(?:\.env(?:\..*)?|\.envrc|\.netrc|\.npmrc|\.pypirc|id_[a-z0-9]+|.*\.(?:env|pem|key|p8|secret|token)|.*(?:secret|credential|password|token)s?(?:\.[a-z]+)?)$/i;
+
+/** Values of a copied file are secrets or ordinary words, and nobody says which: shorter ones and plain words are left alone. */
+const SHORTEST_COPIED = 8;
+const ORDINARY = /^(?:[a-z]{1,11}|\d{1,11}|[\s\p{P}\p{S}]*)$/u;
+/** Longer ones would hold back every output for as long. */
+const LONGEST_COPIED = 1024;
+const ASSIGNED = /^\s*(?:export\s+|-\s+)?["']?[\w.-]+["']?\s*[:=]\s*(.*?)\s*,?\s*$/;
+
+/**
+ * What stands for a secret in a file that provisioning copies: the value of each `NAME=value`, `name: value` or `"name": "value"`, and
+ * each line that is no such thing, as in a key or a token file.
+ */
+export const copiedValues = (text: string): string[] => {
+  const values = new Set<string>();
+  for (const line of text.split(/\r?\n/)) {
+    if (/^\s*#/.test(line)) continue;
+    const assigned = ASSIGNED.exec(line)?.[1];
+    const value = (assigned ?? line).trim().replace(/^(['"])(.*)\1$/, '$2');
+    if (value.length >= SHORTEST_COPIED && value.length <= LONGEST_COPIED && !ORDINARY.test(value)) values.add(value);
+  }
+  return [...values];
+};
 
 const textOf = async (path: string): Promise<string> => {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => undefined);
