@@ -108,7 +108,7 @@ describe('a planner over /api/v2', () => {
 
   it('asks who calls before it reads a body', async () => {
     const answer = await raw('POST', `/instances/${mine.id}/runs`, 'flp_nobody', {}, '{"broken');
-    expect([answer.status, JSON.parse(answer.text).code]).toEqual([401, 'unauthenticated']);
+    expect([answer.status, (JSON.parse(answer.text) as { code: string }).code]).toEqual([401, 'unauthenticated']);
     expect((await raw('POST', '/admin/planner-tokens', 'fla_nobody', {}, '{"broken')).status).toBe(401);
   });
 

@@ -198,6 +198,6 @@ export const createAdditions = (
       return grant;
     },
     credential: (record) => tables.credentials.insert(record),
-    policy: (policy) => void keepPolicy.run(policy.digest, JSON.stringify(policy)),
+    policy: (policy) => keepPolicy.run(policy.digest, JSON.stringify(policy)),
   };
 };

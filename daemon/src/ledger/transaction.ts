@@ -101,7 +101,7 @@ export const createTransaction = (late: LateWrites, tables: Tables, read: Reads,
       tables.instances.update(id, { removed_at: at() });
       append('instance.removed', { instance_id: id }, about);
     },
-    setHalted: (halted) => void setSetting.run('halted', halted ? '1' : '0'),
+    setHalted: (halted) => setSetting.run('halted', halted ? '1' : '0'),
     note: ({ type, instance_id, run_id, step_id, ...about }) =>
       append(type, { instance_id, ...(run_id !== undefined && { run_id }), ...(step_id !== undefined && { step_id }) }, about),
     idempotent: (scope, effect) => idempotency.once(scope, effect),

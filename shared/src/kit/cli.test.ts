@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { ERRORS } from '../contract/error-table.ts';
 import { FairleadError } from '../contract/errors.ts';
 import { EXIT } from '../contract/states.ts';
 import { CommandEnd, createOutput, parseDuration, runCli, type Output } from './cli.ts';
@@ -47,7 +48,7 @@ describe('runCli', () => {
     const human = await run(['step', 'show', 'x'], fail);
     expect(human.exit).toBe(EXIT.attention);
     expect(human.stderr).toContain('gate_outdated');
-    expect(human.stderr).toContain('Read the new gate');
+    expect(human.stderr).toContain(ERRORS.gate_outdated.hint);
     expect(human.stderr).toContain('␛[31m');
     expect(human.stdout).toBe('');
     const json = await run(['--json', 'step', 'show', 'x'], fail);
