@@ -181,9 +181,11 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   };
 };
 
-/** A script that is told to stop takes its stack down first. `stack.close` may be called twice. */
+/** A script that is told to stop, or whose reader has gone, takes its stack down first. `stack.close` may be called twice. */
 export const closeOnSignal = (stack: Pick<Stack, 'close'>): void => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stack.close().finally(() => process.exit(5)));
+  const end = () => void stack.close().finally(() => process.exit(5));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', end);
 };
 
 /**
