@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { defineConfig } from 'vitest/config';
 
-/** SQL migrations are imported as text, here and by the bundler. */
-const sqlAsText = {
-  name: 'sql-as-text',
+/** SQL migrations, and programs that run somewhere else, are imported as text, here and by the bundler. */
+const asText = {
+  name: 'as-text',
   enforce: 'pre' as const,
   async load(id: string) {
-    return id.endsWith('.sql') ? `export default ${JSON.stringify(await readFile(id, 'utf8'))};` : undefined;
+    return /\.(sql|program\.js)$/.test(id) ? `export default ${JSON.stringify(await readFile(id, 'utf8'))};` : undefined;
   },
 };
 
 export default defineConfig({
-  plugins: [sqlAsText],
+  plugins: [asText],
   test: {
     include: ['{shared,daemon,connector,relay,scripts,e2e}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],

@@ -16,7 +16,7 @@ const sourcesOf = (folder) =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return ['node_modules', 'dist'].includes(entry.name) ? [] : sourcesOf(path);
-    return /\.(ts|sql|mjs)$|^package\.json$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
+    return /\.(ts|sql|mjs|program\.js)$|^package\.json$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
   });
 
 const target = (name, folders, inputs, executable) => ({ name, folders, inputs, executable, out: join(root, name, 'dist') });
@@ -43,10 +43,11 @@ const digestOf = ({ folders, inputs }) => {
   return hash.update(inputs.join()).digest('hex');
 };
 
-const sqlAsText = {
-  name: 'sql-as-text',
+/** SQL, and programs that run somewhere else, are imported as text. */
+const asText = {
+  name: 'as-text',
   load: (id) =>
-    id.endsWith('.sql') ? { code: `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`, moduleType: 'js' } : undefined,
+    /\.(sql|program\.js)$/.test(id) ? { code: `export default ${JSON.stringify(readFileSync(id, 'utf8'))};`, moduleType: 'js' } : undefined,
 };
 
 const SHEBANG = '#!/usr/bin/env node\n';
@@ -76,7 +77,7 @@ const bundle = async (rolldown, entry) => {
     ),
     platform: 'node',
     external: ['better-sqlite3'],
-    plugins: [sqlAsText],
+    plugins: [asText],
     logLevel: 'silent',
     // What pino and others try to load only under a condition that never holds here.
     resolve: { conditionNames: ['import', 'node', 'default'] },

@@ -27,7 +27,7 @@ const run = async (command: DeclaredCommand, order: ExecutorOrder, report: Execu
     readable: place.readable,
     env: { FAIRLEAD_STEP: order.step_id, FAIRLEAD_ATTEMPT: order.attempt_id },
     timeout_ms: Math.min(order.time_left_ms, command.timeout_ms ?? order.time_left_ms),
-    stdin: taskForCommand(order),
+    stdin: Buffer.from(taskForCommand(order)),
     output: (chunk, from) => report.output(chunk, from),
   });
   await report.started({ pid: child.pid, started: child.started });

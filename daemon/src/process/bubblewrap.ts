@@ -2,9 +2,12 @@ import { lstat, mkdir, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { randomBytes } from '@fairlead/shared/kit/clock';
-import { followChild, launchChild, type Ending } from './child.ts';
-import type { ConfinedOrder, Sandbox } from './confined.ts';
-import { descendantsOf, isAlive, MARK, signalPid, startTokenOf } from './process-table.ts';
+import { constants } from 'node:os';
+import { prepareBridge, type Bridge } from './bridge.ts';
+import { followChild, launchChild, type Ending, type Exit } from './child.ts';
+import { INSIDE, type ConfinedOrder, type Forward, type Sandbox } from './confined.ts';
+import { checkMounts, mountedPlaces, mountsOf, placed, type PlannedMount } from './places.ts';
+import { descendantsOf, innermostPidOf, isAlive, MARK, signalPid, startTokenOf, type ProcessName } from './process-table.ts';
 import { searchPath } from './run.ts';
 
 /** How far this machine lets bubblewrap go; the strongest that works is taken. */
@@ -15,7 +18,7 @@ export const VARIANTS = [
 ] as const;
 export type Variant = (typeof VARIANTS)[number];
 
-const HOME = '/home/fairlead';
+const HOME = INSIDE.home;
 const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** A private /tmp or home lives in memory; this keeps one order from filling it. */
 const TMPFS_BYTES = String(2 * 1024 * 1024 * 1024);
@@ -113,7 +116,7 @@ export interface BubblewrapSetup {
 
 interface Ready {
   readonly args: readonly string[];
-  readonly path: string;
+  readonly bridgeTo: (forwards: readonly Forward[]) => Bridge;
 }
 
 const prepare = async ({ variant, folder, toolchain }: BubblewrapSetup): Promise<Ready> => {
@@ -148,33 +151,42 @@ const prepare = async ({ variant, folder, toolchain }: BubblewrapSetup): Promise
     TMPFS_BYTES,
     '--tmpfs',
     HOME,
+    '--size',
+    TMPFS_BYTES,
+    '--tmpfs',
+    '/dev/shm',
     ...tools,
+    '--setenv',
+    'PATH',
+    [...(await programFolders(toolchain)), SYSTEM_PATH].join(':'),
   ];
-  return { args, path: [...(await programFolders(toolchain)), SYSTEM_PATH].join(':') };
+  const visible = [...SYSTEM_FOLDERS, ...toolchain];
+  return {
+    args,
+    bridgeTo: await prepareBridge(folder, (path) => visible.some((shown) => path.startsWith(`${shown}/`))),
+  };
 };
 
-const argumentsFor = (ready: Ready, order: ConfinedOrder): string[] => [
+const argumentsFor = (ready: Ready, mounts: readonly PlannedMount[], argv: readonly string[]): string[] => [
   ...ready.args,
-  ...order.readable.flatMap(({ from, to }) => ['--ro-bind', from, to]),
-  '--bind',
-  order.workspace,
-  '/workspace',
-  ...(order.out === undefined ? [] : ['--bind', order.out, '/out']),
-  // The root itself is a writable tmpfs until here. The kernel lets whoever maps to root write /proc/sys, capabilities or not, so a
-  // daemon that runs as root would give away the settings of the whole machine.
+  ...mounts.flatMap(({ from, to, writable }) => [writable ? '--bind' : '--ro-bind', from, to]),
+  // The root itself is a writable tmpfs until here, and so is /dev. The kernel lets whoever maps to root write /proc/sys, capabilities
+  // or not, so a daemon that runs as root would give away the settings of the whole machine.
   '--remount-ro',
   '/proc',
   '--remount-ro',
+  '/dev',
+  '--remount-ro',
   '/',
   '--chdir',
-  '/workspace',
+  INSIDE.workspace,
   '--info-fd',
   '3',
   '--',
-  ...order.argv,
+  ...argv,
 ];
 
-const environmentFor = (ready: Ready, order: ConfinedOrder, mark: string): Record<string, string> => ({
+const environmentFor = (order: ConfinedOrder, mark: string): Record<string, string> => ({
   HOME,
   USER: 'fairlead',
   LOGNAME: 'fairlead',
@@ -182,10 +194,9 @@ const environmentFor = (ready: Ready, order: ConfinedOrder, mark: string): Recor
   LANG: 'C.UTF-8',
   TERM: 'dumb',
   TMPDIR: '/tmp',
-  ...order.env,
-  PATH: ready.path,
+  ...placed(order.env, mountedPlaces(order)),
   [MARK]: mark,
-  ...(order.out !== undefined && { FAIRLEAD_OUT: '/out' }),
+  ...(order.out !== undefined && { FAIRLEAD_OUT: INSIDE.out }),
 });
 
 /** The pid, on the host, of the first process in the new pid namespace; undefined when bubblewrap failed before it. */
@@ -194,10 +205,17 @@ const innerPid = (info: string): number | undefined => {
   return found ? Number(found[1]) : undefined;
 };
 
+/** In its own pid namespace: bubblewrap itself is the first process there, and what it starts the second. */
+const FIRST_PROGRAM = 2;
+
 /** When the first process of a pid namespace ends, the kernel has ended all others in it; so both ends are looked at. */
-const endingOf = (outer: { pid: number; started: string }, inner: { pid: number; started: string }): Ending => ({
+const endingOf = (outer: ProcessName, inner: ProcessName, bridged: boolean): Ending => ({
   term: async () => {
-    for (const pid of await descendantsOf(inner.pid)) signalPid(pid, 'SIGTERM');
+    for (const pid of await descendantsOf(inner.pid)) {
+      // The bridge passes the signal on to what it started, which gets it here already; a program may take a second one for haste.
+      if (bridged && (await innermostPidOf(pid)) === FIRST_PROGRAM) continue;
+      signalPid(pid, 'SIGTERM');
+    }
   },
   kill: async () => {
     if (await isAlive(inner)) signalPid(inner.pid, 'SIGKILL');
@@ -209,11 +227,10 @@ const endingOf = (outer: { pid: number; started: string }, inner: { pid: number;
 const unavailable = (detail: string, cause?: unknown): FairleadError =>
   new FairleadError('sandbox_unavailable', { detail, ...(cause !== undefined && { cause }) });
 
-const checkMounts = async (order: ConfinedOrder): Promise<void> => {
-  for (const from of [order.workspace, ...(order.out === undefined ? [] : [order.out]), ...order.readable.map((mount) => mount.from)]) {
-    if (!(await exists(from))) throw unavailable('A folder that the order names does not exist');
-  }
-};
+const SIGNALS = new Map<number, string>(Object.entries(constants.signals).map(([name, number]) => [128 + number, name]));
+
+/** bubblewrap passes on the end by a signal as an exit code. */
+const exitOf = ({ code, signal }: Exit): Exit => ({ code, signal: signal ?? (code === null ? null : (SIGNALS.get(code) ?? null)) });
 
 /** bubblewrap: namespaces of its own for processes, network, IPC and host name, and a file system that holds only what is mounted here. */
 export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
@@ -222,14 +239,20 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
     kind: 'bubblewrap',
     detail: `bubblewrap (${setup.variant.name}): no network, no home, only the checkout is writable; memory and the number of processes are not limited`,
     async start(order) {
-      await checkMounts(order);
+      const forwards = order.network?.forwards ?? [];
+      const bridge = forwards.length === 0 ? undefined : ready.bridgeTo(forwards);
+      const mounts = [...(bridge?.mounts ?? []), ...mountsOf(order)];
+      await checkMounts(mounts);
       const mark = randomBytes(12).toString('hex');
-      const bwrap = { PATH: searchPath() };
+      const places = mountedPlaces(order);
+      const real = { argv: placed(order.argv, places), env: environmentFor(order, mark) };
+      const { argv, env } = bridge ? bridge.wrap(real.argv, real.env) : real;
       const launched = {
         file: 'bwrap',
-        args: argumentsFor(ready, order),
+        args: argumentsFor(ready, mounts, argv),
         cwd: '/',
-        env: { ...bwrap, ...environmentFor(ready, order, mark) },
+        // This path finds bwrap itself; inside it is replaced by that of the order.
+        env: { ...env, PATH: searchPath() },
         detached: false,
         info: true,
       };
@@ -240,8 +263,12 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
       const outer = { pid: child.pid!, started: (await startTokenOf(child.pid!)) ?? 'ended' };
       const inner = innerPid(await bwrapped.info);
       if (inner === undefined) child.kill('SIGKILL');
-      const ending = endingOf(outer, inner === undefined ? outer : { pid: inner, started: (await startTokenOf(inner)) ?? 'ended' });
-      return followChild(bwrapped, order, ending, { mark });
+      const ending = endingOf(
+        outer,
+        inner === undefined ? outer : { pid: inner, started: (await startTokenOf(inner)) ?? 'ended' },
+        bridge !== undefined,
+      );
+      return followChild(bwrapped, order, ending, { mark, places, exitOf });
     },
   };
 };

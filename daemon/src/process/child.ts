@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { execa } from 'execa';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { systemClock } from '@fairlead/shared/kit/clock';
-import type { ConfinedEnd, ConfinedOrder, ConfinedProcess } from './confined.ts';
+import type { ConfinedEnd, ConfinedOrder, ConfinedProcess, Places } from './confined.ts';
 import { nameProcess, waitGone } from './process-table.ts';
 
 /** How one kind of confinement ends what it started. */
@@ -37,7 +37,8 @@ export interface Launched {
   readonly info: Promise<string>;
 }
 
-interface Exit {
+/** How a process ended. */
+export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
 }
@@ -127,18 +128,34 @@ const killAll = async (ending: Ending): Promise<boolean> => {
   }, LIMITS.stop_confirm.value);
 };
 
-/**
- * Follows a child to its end, and beyond it until nothing that it started is left.
- * @param mark what its environment carries under `MARK` @param cleaned runs last, such as removing a throw-away home
- */
+/** Writes one chunk and waits until it is on its way or can never be; the stream calls back in both cases. */
+const writeTo = (stdin: Writable, chunk: string | Uint8Array): Promise<void> =>
+  new Promise((resolve) => {
+    if (stdin.destroyed || stdin.writableEnded) return resolve();
+    stdin.write(chunk, () => resolve());
+  });
+
+/** What following a child needs to know beyond the order. */
+export interface Following {
+  /** What its environment carries under `MARK`. */
+  readonly mark: string;
+  readonly places: Places;
+  /** Reads the exit of the outermost process; where that is a wrapper, its words for the end of what it wraps. */
+  readonly exitOf?: (exit: Exit) => Exit;
+  /** Runs last, such as removing a throw-away home. */
+  readonly cleaned?: () => Promise<void>;
+}
+
+/** Follows a child to its end, and beyond it until nothing that it started is left. */
 export const followChild = async (
   { child, dropped, exited }: Launched,
   order: ConfinedOrder,
   ending: Ending,
-  { mark, cleaned }: { readonly mark: string; readonly cleaned?: () => Promise<void> },
+  { mark, places, exitOf = (exit) => exit, cleaned }: Following,
 ): Promise<ConfinedProcess> => {
   const name = await nameProcess(child.pid!, mark);
-  child.stdin!.end(order.stdin);
+  const stdin = child.stdin!;
+  if (order.stdin !== 'open') stdin.end(order.stdin);
   let timed_out = false;
   let stopping: Promise<boolean> | undefined;
   let stopped = (): void => undefined;
@@ -159,9 +176,9 @@ export const followChild = async (
     const asked = stopping;
     const gone = await (asked ?? killAll(ending));
     await (gone ? whenClosed(child) : undefined);
-    for (const stream of [child.stdout!, child.stderr!]) stream.destroy();
+    for (const stream of [stdin, child.stdout!, child.stderr!]) stream.destroy();
     await cleaned?.();
-    const exit = gone ? await exited : { code: child.exitCode, signal: child.signalCode };
+    const exit = gone ? exitOf(await exited) : { code: child.exitCode, signal: child.signalCode };
     return {
       exit_code: exit.code,
       signal: exit.signal,
@@ -174,7 +191,10 @@ export const followChild = async (
   return {
     pid: name.pid,
     started: name.started,
+    places,
     ended,
+    write: (chunk) => writeTo(stdin, chunk),
+    endInput: () => void stdin.end(),
     stop() {
       begin();
       return ended;

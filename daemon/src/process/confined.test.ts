@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConfinedEnd, ConfinedOrder, Sandbox } from './confined.ts';
+import type { ConfinedEnd, ConfinedOrder, Places, Sandbox } from './confined.ts';
 import { detectConfinement, type Confining } from './detect.ts';
 import { descendantsOf, endSurvivor, isAlive } from './process-table.ts';
 
@@ -35,6 +35,8 @@ const run = async (sandbox: Sandbox, script: string, more: Partial<ConfinedOrder
   return { ...(await process.ended), text };
 };
 
+const SLEEP = { argv: ['sleep', '7774'], readable: [], env: {}, timeout_ms: 20_000, output: () => undefined } as const;
+
 const sleepers = async (word: string): Promise<number> => {
   const pids = await descendantsOf(1);
   return pids.filter((pid) => {
@@ -57,7 +59,7 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
       workspace,
       out,
       env: { OWN: 'yes' },
-      stdin: 'STDIN',
+      stdin: Buffer.from('STDIN'),
     });
     delete process.env['FAIRLEAD_TEST_LEAK'];
     expect(end).toMatchObject({ exit_code: 3, signal: null, timed_out: false, stopped: 'by_itself', dropped: 0 });
@@ -115,6 +117,95 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
     expect(await sleepers('7773')).toBe(0);
     expect(await endSurvivor({ pid: process.pid, started: 'another.1' })).toBe('was_gone');
     await child.ended;
+  });
+
+  it('takes input while it runs, at the speed of the reader, until it is ended or nobody reads', async () => {
+    let text = '';
+    const start = (script: string) =>
+      sandbox.start({
+        argv: ['/bin/sh', '-c', script],
+        ...place(),
+        readable: [],
+        env: {},
+        timeout_ms: 20_000,
+        stdin: 'open',
+        output: (chunk) => (text += chunk.toString()),
+      });
+    const echo = await start('while read -r line; do echo "got $line"; done; echo over');
+    await echo.write('one\n');
+    while (!text.includes('got one')) await new Promise((resolve) => setTimeout(resolve, 5));
+    await echo.write(Buffer.from('two\n'));
+    echo.endInput();
+    expect(await echo.ended).toMatchObject({ exit_code: 0, stopped: 'by_itself' });
+    expect(text).toContain('got two\nover');
+    await echo.write('late');
+    echo.endInput();
+
+    const slow = await start('sleep 1; head -c 4000000 | wc -c; exec 0<&-; sleep 0.5');
+    const before = performance.now();
+    await slow.write(Buffer.alloc(4_000_000));
+    expect(performance.now() - before).toBeGreaterThan(500);
+    await Promise.all([slow.write(Buffer.alloc(4_000_000)), slow.ended]);
+    expect(text).toContain('4000000');
+  });
+
+  it('gives the places that an order names, read-only or writable, and translates their paths', async () => {
+    const made = place();
+    const given = {
+      data: join(folder, `data-${serial}`),
+      session: join(folder, `session-${serial}`),
+      home: join(folder, `host-${serial}`),
+    };
+    for (const path of Object.values(given)) mkdirSync(path);
+    writeFileSync(join(given.data, 'd'), 'data');
+    writeFileSync(join(given.session, 'login.json'), 'login');
+    writeFileSync(join(given.home, 'h'), 'home');
+    const order = {
+      ...made,
+      readable: [{ from: given.data, to: '/opt/given' }],
+      writable: [
+        { from: given.session, to: '/home/fairlead/.agent' },
+        { from: join(given.session, 'login.json'), to: '/opt/login.json' },
+      ],
+      argv: (places: Places) => ['/bin/sh', '-c', SCRIPT, 'sh', places.pathOf('/opt/given/d'), places.pathOf('/opt/login.json')],
+      env: (places: Places) => ({ AGENT_HOME: places.pathOf('/home/fairlead/.agent'), AT: `${places.home} ${places.workspace}` }),
+    };
+    const SCRIPT =
+      'cat "$1" "$2"; cat ~/.agent/login.json; echo s >> "$AGENT_HOME/s"; cat ~/h; echo w > ~/w; echo "at $AT"; cd ~ && echo "is $PWD"';
+    const end = await run(sandbox, '', order);
+    expect(end.text).toContain('dataloginlogin');
+    expect(readFileSync(join(given.session, 's'), 'utf8')).toBe('s\n');
+    const [, home, workspace] = /at (\S+) (\S+)/.exec(end.text)!;
+    expect(end.text).toContain(`is ${home}`);
+    expect(workspace).toBe(kind === 'unconfined' ? made.workspace : '/workspace');
+    expect(existsSync(join(given.home, 'w'))).toBe(false);
+
+    const kept = await run(sandbox, '', { ...order, ...place(), home: given.home });
+    expect(kept.text).toContain('home');
+    expect(readFileSync(join(given.home, 'w'), 'utf8')).toBe('w\n');
+
+    for (const missing of [
+      { readable: [{ from: join(folder, 'none'), to: '/given' }] },
+      { writable: [{ from: join(folder, 'none'), to: '/given' }] },
+      { home: join(folder, 'none') },
+    ])
+      await expect(run(sandbox, 'true', missing)).rejects.toMatchObject({ code: 'sandbox_unavailable' });
+    for (const to of ['relative', '/', '/a/../b', '/workspace'])
+      await expect(run(sandbox, 'true', { readable: [{ from: given.data, to }] })).rejects.toMatchObject({ code: 'sandbox_unavailable' });
+  });
+
+  it('mounts nothing through a link that earlier work left', async () => {
+    const made = place();
+    symlinkSync(folder, join(made.workspace, 'cache'));
+    const into = { ...made, readable: [{ from: made.out, to: '/workspace/cache/x' }] };
+    await expect(run(sandbox, 'true', into)).rejects.toMatchObject({ code: 'sandbox_unavailable' });
+  });
+
+  it('tells a signal that was not ours from a stop', async () => {
+    const child = await sandbox.start({ ...SLEEP, ...place() });
+    process.kill(child.pid, 'SIGKILL');
+    expect(await child.ended).toMatchObject({ signal: 'SIGKILL', stopped: 'by_itself', timed_out: false });
+    expect(await run(sandbox, 'kill -TERM $$')).toMatchObject({ signal: 'SIGTERM', stopped: 'by_itself' });
   });
 
   it('says when a program does not exist', async () => {

@@ -71,6 +71,12 @@ const splitToken = (started: string): { token: string; mark: string | undefined 
   return at === -1 ? { token: started, mark: undefined } : { token: started.slice(0, at), mark: started.slice(at + 1) };
 };
 
+/** The pid of a process as the innermost of its pid namespaces numbers it. Linux only; undefined when it has ended. */
+export const innermostPidOf = async (pid: number): Promise<number | undefined> => {
+  const line = /^NSpid:\s*(.*)$/m.exec((await readText(`/proc/${pid}/status`)) ?? '')?.[1];
+  return line === undefined ? undefined : Number(line.split(/\s+/).at(-1));
+};
+
 /** Names a process that we started and marked. */
 export const nameProcess = async (pid: number, mark: string): Promise<ProcessName> => ({
   pid,

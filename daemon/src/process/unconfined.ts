@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { randomBytes } from '@fairlead/shared/kit/clock';
 import { followChild, launchChild, type Ending } from './child.ts';
-import type { Sandbox } from './confined.ts';
+import { INSIDE, type ConfinedOrder, type Sandbox } from './confined.ts';
+import { checkMounts, hostPlaces, mountsOf, placed } from './places.ts';
 import { leftOf, MARK, signalGroup, signalPid } from './process-table.ts';
 import { searchPath } from './run.ts';
 
@@ -16,6 +17,26 @@ const endingOf = (pid: number, mark: string): Ending => {
   return { term: () => signal('SIGTERM'), kill: () => signal('SIGKILL'), gone: async () => (await leftOf(pid, mark)).length === 0 };
 };
 
+/** What is to be mounted below the home is linked there instead. What stands there already, stays. */
+const linkIntoHome = async (order: ConfinedOrder, home: string): Promise<void> => {
+  for (const { from, to } of mountsOf(order)) {
+    const within = relative(INSIDE.home, to);
+    if (within === '' || within.startsWith('..')) continue;
+    await mkdir(dirname(join(home, within)), { recursive: true });
+    await symlink(from, join(home, within)).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw cause;
+    });
+  }
+};
+
+const checkOrder = async (order: ConfinedOrder): Promise<void> => {
+  await checkMounts(mountsOf(order));
+  if (order.network && order.network.forwards.length > 0) {
+    // The port would be one of the machine's, open to everybody on it.
+    throw new FairleadError('sandbox_unavailable', { detail: 'A port can be forwarded only where the order has a network of its own' });
+  }
+};
+
 /**
  * Runs orders with a scrubbed environment and a throw-away home, and nothing more: they see and reach what the daemon does.
  * @param folder private folder for the homes
@@ -24,24 +45,27 @@ export const unconfined = (folder: string, toolchain: readonly string[]): Sandbo
   kind: 'unconfined',
   detail: 'not confined: a scrubbed environment and a throw-away home, but all files, processes and networks of this user',
   async start(order) {
+    await checkOrder(order);
     const mark = randomBytes(12).toString('hex');
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const home = await mkdtemp(join(folder, 'home-'));
-    const env = {
-      HOME: home,
-      LANG: 'C.UTF-8',
-      TERM: 'dumb',
-      TMPDIR: home,
-      ...order.env,
-      PATH: [...toolchain.flatMap((tool) => [join(tool, 'bin'), tool]), searchPath()].join(':'),
-      [MARK]: mark,
-      ...(order.out !== undefined && { FAIRLEAD_OUT: order.out }),
-    };
-    const cleaned = (): Promise<void> => rm(home, { recursive: true, force: true });
-    const [file = '', ...args] = order.argv;
+    const own = await mkdtemp(join(folder, 'home-'));
+    const cleaned = (): Promise<void> => rm(own, { recursive: true, force: true });
+    const places = hostPlaces(order, order.home ?? own);
+    const [file = '', ...args] = placed(order.argv, places);
     try {
+      await linkIntoHome(order, places.home);
+      const env = {
+        HOME: places.home,
+        LANG: 'C.UTF-8',
+        TERM: 'dumb',
+        TMPDIR: own,
+        ...placed(order.env, places),
+        PATH: [...toolchain.flatMap((tool) => [join(tool, 'bin'), tool]), searchPath()].join(':'),
+        [MARK]: mark,
+        ...(order.out !== undefined && { FAIRLEAD_OUT: order.out }),
+      };
       const launched = await launchChild({ file, args, cwd: order.workspace, env, detached: true, info: false }, order.output);
-      return await followChild(launched, order, endingOf(launched.child.pid!, mark), { mark, cleaned });
+      return await followChild(launched, order, endingOf(launched.child.pid!, mark), { mark, places, cleaned });
     } catch (cause) {
       await cleaned();
       throw new FairleadError('requirement_missing', {
