@@ -18,6 +18,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'daemon/policy': [CONTRACT, 'daemon/core'],
   'daemon/ledger': [...GROUND, 'daemon/core', 'daemon/policy'],
   'daemon/process': [...GROUND, 'daemon/config'],
+  'daemon/egress': [...GROUND, 'daemon/process'],
   'daemon/git': [...GROUND, 'daemon/policy', 'daemon/process'],
   'daemon/workspaces': [...GROUND, 'daemon/process', 'daemon/git'],
   'daemon/validation': [...GROUND, 'daemon/core', 'daemon/policy', 'daemon/process', 'daemon/git', 'daemon/workspaces'],
