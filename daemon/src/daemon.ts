@@ -77,7 +77,7 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
     wakes,
     operatorHash: identity.operatorHash,
     artifacts: working.artifacts,
-    live: (stepId) => working.runner.liveOutput(stepId),
+    live: (stepId) => working.runner.liveActivity(stepId),
     commands: createAllCommands({ clock, settings, identity, working, shown }),
     provenance: [...provenance],
     allowedHosts: [settings.host, ...settings.allowed_hosts],
@@ -113,7 +113,7 @@ const startLocked = async (order: DaemonOrder, config: Config): Promise<Daemon> 
   const ledger = openLedger({ file: home.ledger, clock });
   try {
     const secrets = [...identity.secrets, ...secretValues(config.settings.secrets, env)];
-    const working = await createWorkingParts({ home, settings: config.settings, secrets, ledger, clock, log });
+    const working = await createWorkingParts({ home, settings: config.settings, secrets, ledger, clock, log, env });
     const assembled: Assembled = {
       order,
       config,

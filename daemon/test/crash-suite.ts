@@ -108,7 +108,7 @@ const SCENARIOS = {
   async retry(told: Told) {
     const failed = await follow((await submitPatch(told, 'bad')).id, settled);
     expect(failed.state).toBe('failed_validation');
-    await ask('retry_step', { step_id: failed.id }, `${told.key}-t`);
+    await ask('retry_step', { step_id: failed.id, resume: false }, `${told.key}-t`);
     const again = await follow(failed.id, (step) => step.ended && step.attempts === 2);
     expect(repository.tip()).toBe(told.before);
     return { step: again.id, state: 'failed_validation', once: ['step.queued'] };

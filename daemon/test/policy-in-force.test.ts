@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import type { StepRecord } from '../src/core/records.ts';
 import { renewGate } from '../src/delivery/gates.ts';
-import { LOCAL, approve, openShop, settled, submit, type Shop } from './workshop.ts';
+import { LOCAL, approve, openShop, settled, submit, type Shop, changeGate } from './workshop.ts';
 
 const FILES = { 'src/a.txt': 'one\ntwo\n', 'state.txt': 'ok\n' };
 const policyOf = (rest: object) => ProjectPolicy.parse({ version: 1, gates: { when: [] }, ...rest });
@@ -29,7 +29,7 @@ describe('the policy in force', () => {
   it('outdates a gate that was bound to another one; the new gate is bound to it and says why', async () => {
     const { shop: of, owner } = await open(GATED);
     const held = await ended(of);
-    const gate = of.ledger.read.gate(held.gate_id!)!;
+    const gate = changeGate(of, held.gate_id!);
     owner.policy = policyOf({ gates: { when: ['always', 'protected'] }, fence: { protected: ['src/**'] } });
     const fresh = await renewGate(of, gate);
     expect(of.ledger.read.gate(gate.id)!.state).toBe('outdated');
@@ -105,7 +105,7 @@ describe('the policy in force', () => {
 
   it('is read at the tip of the policy ref, and a commit that leaves the rules alone changes nothing', async () => {
     shop = await openShop(FILES, { policyRef: 'refs/heads/rules' });
-    const { repository, ledger } = shop;
+    const { repository } = shop;
     repository.git('checkout', '-q', '-b', 'rules');
     repository.commit('Rules', { '.fairlead/project.yaml': 'version: 1\ngates: {when: [always]}\n' });
     repository.git('checkout', '-q', 'main');
@@ -115,7 +115,7 @@ describe('the policy in force', () => {
       repository.git('checkout', '-q', 'main');
     };
     const held = await ended(shop);
-    const gate = ledger.read.gate(held.gate_id!)!;
+    const gate = changeGate(shop, held.gate_id!);
     move('# the same rules\nversion: 1\ngates: {when: [always]}\n');
     expect((await renewGate(shop, gate)).id).toBe(gate.id);
     move('version: 1\ngates: {when: [always, size]}\n');

@@ -8,7 +8,7 @@ import { systemClock } from '@fairlead/shared/kit/clock';
 import { BY_DAEMON } from '../src/core/records.ts';
 import { SIMULATIONS } from '../src/executors/simulation.ts';
 import { detectConfinement } from '../src/process/detect.ts';
-import { LOCAL, openShop, settled, submit, type Shop, type WorkshopOptions } from './workshop.ts';
+import { LOCAL, openShop, settled, submit, type Shop, type WorkshopOptions, changeGate } from './workshop.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fairlead-detect-'));
 const { sandbox, reason } = await detectConfinement({ folder, toolchain: [] });
@@ -199,7 +199,7 @@ describe('validations', () => {
       ['change', true],
       ['judges_restored', false],
     ]);
-    expect(of.ledger.read.gate(step.gate_id!)!.binding.validation_digests).toHaveLength(2);
+    expect(changeGate(of, step.gate_id!).binding.validation_digests).toHaveLength(2);
   });
 
   it('that delete the judge do not escape it', async () => {

@@ -3,7 +3,7 @@ import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { renewGate } from '../src/delivery/gates.ts';
 import type { StepRecord } from '../src/core/records.ts';
-import { LOCAL, approve, openShop, settled, submit, type Shop } from './workshop.ts';
+import { LOCAL, approve, openShop, settled, submit, type Shop, changeGate } from './workshop.ts';
 
 const FILES = { 'src/a.txt': 'one\ntwo\n', 'src/b.txt': 'b\n', 'state.txt': 'ok\n' };
 const DECIDER = { ...LOCAL, remote: false };
@@ -21,7 +21,7 @@ describe('the target moves', () => {
     shop = await openShop(FILES);
     const held = await heldStep(shop);
     const human = shop.repository.commit('Human', { 'src/b.txt': 'B\n' });
-    const gate = shop.ledger.read.gate(held.gate_id!)!;
+    const gate = changeGate(shop, held.gate_id!);
     const fresh = await renewGate(shop, gate);
     expect(fresh.id).not.toBe(gate.id);
     expect(shop.ledger.read.gate(gate.id)!.state).toBe('outdated');

@@ -7,7 +7,8 @@ import { STEP_STATES } from '@fairlead/shared/contract/states';
 import { durationMs, TaskSpec, type TaskInput } from '@fairlead/shared/contract/task';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { createLog, type LogLevel } from '@fairlead/shared/kit/log';
-import type { RunRecord, StepRecord } from '../src/core/records.ts';
+import { createAgentHomes } from '../src/runner/agent-homes.ts';
+import type { ChangeGate, RunRecord, StepRecord } from '../src/core/records.ts';
 import { createDelivery } from '../src/delivery/delivery.ts';
 import { bindGate } from '../src/delivery/gates.ts';
 import type { DeclaredCommand } from '../src/executors/command.ts';
@@ -58,6 +59,7 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
     log,
     artifacts,
     workspaces,
+    homes: createAgentHomes(join(home, 'agents')),
     confining,
     redactor,
     printed,
@@ -70,7 +72,7 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
     bindGate: (change, validations, digest) => bindGate(shared, change, validations, digest),
   });
   const delivery = createDelivery(shared);
-  const recovered = await recover({ ledger, executors, workspaces, artifacts, delivery, log });
+  const recovered = await recover({ ...shared, executors, delivery });
   const scheduler = createScheduler({ ledger, runner, delivery, clock, log, parallelism: options.parallelism ?? 2 });
   return { ...shared, home, executors, runner, delivery, scheduler, recovered };
 };
@@ -199,3 +201,10 @@ export const approve = ({ ledger }: Pick<Workshop, 'ledger'>, step: StepRecord):
     if (tx.read.step(step.id)?.state === 'needs_approval')
       tx.move.step(step.id, step.warnings.length > 0 ? 'approved_with_warnings' : 'approved', {}, LOCAL);
   });
+
+/** The gate of a held change. */
+export const changeGate = ({ ledger }: Pick<Shop, 'ledger'>, id: string): ChangeGate => {
+  const gate = ledger.read.gate(id);
+  if (gate?.kind !== 'change') throw new Error(`${id} is no gate of a change`);
+  return gate;
+};

@@ -22,7 +22,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'daemon/git': [...GROUND, 'daemon/policy', 'daemon/process'],
   'daemon/workspaces': [...GROUND, 'daemon/process', 'daemon/git'],
   'daemon/validation': [...GROUND, 'daemon/core', 'daemon/policy', 'daemon/process', 'daemon/git', 'daemon/workspaces'],
-  'daemon/executors': [...GROUND, 'daemon/process', 'daemon/git', 'daemon/workspaces'],
+  'daemon/executors': [...GROUND, 'daemon/policy', 'daemon/process', 'daemon/egress', 'daemon/git', 'daemon/workspaces'],
   'daemon/runner': [
     ...GROUND,
     'daemon/core',

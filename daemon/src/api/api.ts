@@ -7,11 +7,12 @@ import type { Log } from '@fairlead/shared/kit/log';
 import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { AnyHandler, Handlers } from './asked.ts';
 import { listEvents } from './event-stream.ts';
-import { evidenceReads, type LiveOutput } from './evidence.ts';
+import { evidenceReads } from './evidence.ts';
 import { instanceReads, type InstanceParts } from './instance-reads.ts';
 import { machineReads, type MachineParts } from './machine-reads.ts';
 import { createPipeline } from './pipeline.ts';
 import { runReads } from './run-reads.ts';
+import { stepLogs, type LiveLog } from './step-logs.ts';
 import { waitStep } from './wait-step.ts';
 import type { Wakes } from './wakes.ts';
 import { writes, type Commands } from './writes.ts';
@@ -23,7 +24,7 @@ export interface ApiParts extends InstanceParts {
   readonly operatorHash: string;
   readonly log: Log;
   readonly artifacts: ArtifactFiles;
-  readonly live: LiveOutput;
+  readonly live: LiveLog;
   readonly commands: Commands;
   readonly wakes: Wakes;
   readonly about: MachineParts['about'];
@@ -39,13 +40,15 @@ export interface ApiParts extends InstanceParts {
 export const createHandlers = (parts: ApiParts): Handlers => {
   const { ledger, clock, wakes } = parts;
   const { read } = ledger;
+  const logs = { read, artifacts: parts.artifacts, live: parts.live, clock, wakes };
   return {
     ...runReads(ledger),
     ...instanceReads(parts),
-    ...evidenceReads({ read, artifacts: parts.artifacts, live: parts.live }),
+    ...evidenceReads({ read, artifacts: parts.artifacts }),
     ...machineReads({ read, about: parts.about, provenance: parts.provenance }),
     ...writes(parts.commands),
-    wait_step: waitStep(ledger, wakes, clock),
+    wait_step: waitStep(ledger, logs),
+    get_step_logs: stepLogs(logs),
     list_events: listEvents(ledger, wakes),
   };
 };

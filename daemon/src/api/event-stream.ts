@@ -25,14 +25,19 @@ const startOf = (
 const concerns = ({ run_id, step_id }: Input, event: EventRecord): boolean =>
   (run_id === undefined || event.run_id === run_id) && (step_id === undefined || event.step_id === step_id);
 
-const message = (type: string | undefined, data: unknown, id?: string): string =>
+/** One server-sent event. */
+export const message = (type: string | undefined, data: unknown, id?: string): string =>
   `${id === undefined ? '' : `id: ${id}\n`}${type === undefined ? '' : `event: ${type}\n`}data: ${JSON.stringify(data)}\n\n`;
 
 /** What a browser's EventSource sends when it comes back. */
-const lastEventId = ({ headers }: RequestContext): string | undefined => {
+export const lastEventId = ({ headers }: RequestContext, isCursor: (text: string) => boolean): string | undefined => {
   const given = headers['last-event-id'];
-  return typeof given === 'string' && Cursor.safeParse(given).success ? given : undefined;
+  return typeof given === 'string' && isCursor(given) ? given : undefined;
 };
+
+/** An answer that goes on as long as its reader listens. */
+export const streamed = (events: AsyncIterable<string>): RawAnswer =>
+  new RawAnswer(events, { headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' } });
 
 const page = (ledger: Ledger, input: Input, after: number, limit: number): EventRecord[] =>
   ledger.read.events({ instance_id: input.instance_id, run_id: input.run_id, step_id: input.step_id, after, limit });
@@ -42,7 +47,7 @@ const page = (ledger: Ledger, input: Input, after: number, limit: number): Event
  * right to listen is checked at every wake and every heartbeat.
  */
 async function* follow(ledger: Ledger, wakes: Wakes, input: Input, { context, recheck }: Asked): AsyncGenerator<string> {
-  const given = input.cursor ?? lastEventId(context);
+  const given = input.cursor ?? lastEventId(context, (text) => Cursor.safeParse(text).success);
   const { after, resumed } = startOf(ledger, { instance_id: input.instance_id, cursor: given });
   const cursorAt = (seq: number) => formatCursor({ epoch: ledger.epoch, seq });
   let seq = after;
@@ -79,9 +84,7 @@ export const listEvents =
   (input, asked) => {
     if (asked.context.headers.accept?.includes('text/event-stream')) {
       found(ledger.read.instance(input.instance_id));
-      return new RawAnswer(follow(ledger, wakes, input, asked), {
-        headers: { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
-      });
+      return streamed(follow(ledger, wakes, input, asked));
     }
     const { after, resumed } = startOf(ledger, input);
     const rows = page(ledger, input, after, input.limit + 1);

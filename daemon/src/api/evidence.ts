@@ -4,18 +4,14 @@ import { LIMITS } from '@fairlead/shared/contract/limits';
 import { RawAnswer, type RequestContext } from '@fairlead/shared/kit/http-server';
 import type { Asker } from '../commands/command.ts';
 import type { ArtifactRecord } from '../core/records.ts';
-import type { ArtifactFiles, OpenFile } from '../ledger/artifact-files.ts';
+import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Reads } from '../ledger/ledger.ts';
 import type { HandlersOf } from './asked.ts';
 import { found } from './found.ts';
 
-/** The output of a step that still runs, where the runner keeps it; undefined when it is quiet or does not run. */
-export type LiveOutput = (stepId: string) => Pick<OpenFile, 'read' | 'size'> | undefined;
-
 export interface EvidenceParts {
   readonly read: Reads;
   readonly artifacts: ArtifactFiles;
-  readonly live: LiveOutput;
 }
 
 /** Cuts bytes so that no character is split at the end, where they are text at all. */
@@ -70,8 +66,8 @@ const checkMayLeave = ({ kind }: ArtifactRecord, { remote }: Asker): void => {
   });
 };
 
-/** Evidence files and logs: bytes that are verified before the first is given. */
-export const evidenceReads = ({ read, artifacts, live }: EvidenceParts): HandlersOf<'get_artifact_content' | 'get_step_logs'> => ({
+/** Evidence files: bytes that are verified before the first is given. */
+export const evidenceReads = ({ read, artifacts }: EvidenceParts): HandlersOf<'get_artifact_content'> => ({
   get_artifact_content: async ({ artifact_id, offset, length }, { asker, context }) => {
     const artifact = found(read.artifact(artifact_id));
     checkMayLeave(artifact, asker);
@@ -88,18 +84,5 @@ export const evidenceReads = ({ read, artifacts, live }: EvidenceParts): Handler
       content: part.content,
       next_offset: next < artifact.size ? next : null,
     };
-  },
-  get_step_logs: async ({ step_id, offset, length }) => {
-    const step = found(read.step(step_id));
-    const attempt = step.attempt_id === null ? undefined : read.attempt(step.attempt_id);
-    if (!attempt) return { attempt_id: null, text: '', offset, next_offset: offset, ended: false };
-    const growing = live(step_id)?.read(offset, length);
-    const output = read.artifacts({ step_id, attempt_id: attempt.id }).find((one) => one.kind === 'output');
-    const stored = output && offset < output.size ? artifacts.read(output.sha256, { offset, length }) : Buffer.alloc(0);
-    const bytes = await (growing ?? stored);
-    const isEnd =
-      growing === undefined && (output !== undefined || attempt.ended_at !== null) && offset + bytes.length >= (output?.size ?? 0);
-    const part = isEnd ? bytes : wholeCharacters(bytes);
-    return { attempt_id: attempt.id, text: part.toString('utf8').toWellFormed(), offset, next_offset: offset + part.length, ended: isEnd };
   },
 });

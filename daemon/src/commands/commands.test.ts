@@ -12,7 +12,7 @@ import type { Confinement } from '@fairlead/shared/contract/states';
 import { manualClock } from '@fairlead/shared/kit/clock';
 import { hashSecret } from '@fairlead/shared/kit/secret';
 import { gateDigest } from '../core/digest.ts';
-import { BY_DAEMON, type GateRecord, type StepRecord } from '../core/records.ts';
+import { BY_DAEMON, type ChangeGate, type StepRecord } from '../core/records.ts';
 import { openArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open-ledger.ts';
@@ -33,7 +33,7 @@ let instance: string;
 let policy: string;
 let confinement: Confinement | undefined;
 let allow_local_argv: boolean;
-let renewed: GateRecord | undefined;
+let renewed: ChangeGate | undefined;
 let clock: ReturnType<typeof manualClock>;
 
 const executor = (id: string, kind: ExecutorInfo['kind'], available = true): ExecutorInfo => ({
@@ -43,6 +43,9 @@ const executor = (id: string, kind: ExecutorInfo['kind'], available = true): Exe
   available,
   reason: available ? null : 'not here',
   checked: 'always',
+  version: null,
+  signed_in: 'not_needed',
+  limits: null,
   confinement: kind === 'patch' ? 'not_needed' : (confinement ?? null),
   simulated: kind === 'simulation',
   default: kind === 'patch',
@@ -292,9 +295,9 @@ describe('stopping and trying again', () => {
   it("retries what failed; the machine's own doubts are retried at the machine", async () => {
     const asker = await planner({ steps: 2 });
     const step = await submit(PATCH);
-    expect((await failure(commands.retry_step({ step_id: step.id }, asker))).code).toBe('transition_refused');
+    expect((await failure(commands.retry_step({ step_id: step.id, resume: false }, asker))).code).toBe('transition_refused');
     await ledger.record((tx) => tx.move.step(step.id, 'preparation_failed', { reason: { code: 'x', message: 'y' } }, BY_DAEMON));
-    const again = await commands.retry_step({ step_id: step.id }, asker);
+    const again = await commands.retry_step({ step_id: step.id, resume: false }, asker);
     expect(again).toMatchObject({ state: 'queued', reason: null });
     expect(row(step.id)).toMatchObject({ remote: true, asked_by: ['local:operator', `relay:${asker.grant!.relay_key}:planner:p`] });
     expect(ledger.read.grant(asker.grant!.id)!.spent.steps).toBe(1);
@@ -302,8 +305,10 @@ describe('stopping and trying again', () => {
       tx.move.step(step.id, 'prepared', {}, BY_DAEMON);
       tx.move.step(step.id, 'stuck', {}, BY_DAEMON);
     });
-    expect((await failure(commands.retry_step({ step_id: step.id }, { ...asker, idempotency_key: 'n' }))).code).toBe('local_only');
-    expect((await commands.retry_step({ step_id: step.id }, operator)).state).toBe('queued');
+    expect((await failure(commands.retry_step({ step_id: step.id, resume: false }, { ...asker, idempotency_key: 'n' }))).code).toBe(
+      'local_only',
+    );
+    expect((await commands.retry_step({ step_id: step.id, resume: false }, operator)).state).toBe('queued');
   });
 
   it('removing an instance ends its runs and grants', async () => {
@@ -319,7 +324,7 @@ describe('stopping and trying again', () => {
 
 describe('gates', () => {
   /** A step that is held, with its gate. */
-  const held = async (asker: Asker, self_approval = false): Promise<GateRecord> => {
+  const held = async (asker: Asker, self_approval = false): Promise<ChangeGate> => {
     const step = await submit(PATCH, asker);
     const effective = effectivePolicy(
       { source: 'policy_ref', ref: null, commit: null, policy: ProjectPolicy.parse({ version: 1, gates: { self_approval } }) },
@@ -378,11 +383,13 @@ describe('gates', () => {
         validation_digests: [],
         policy_digest: effective.digest,
       };
-      const gate = tx.add.gate(
+      const gate = tx.add.gate<ChangeGate>(
         {
           ...place,
           id: newResourceId('gate', instance),
           kind: 'change',
+          attempt_id: null,
+          permission: null,
           change_id: change.id,
           reasons: ['remote'],
           digest: gateDigest(binding),
@@ -395,7 +402,7 @@ describe('gates', () => {
       return gate;
     });
   };
-  const approve = (gate: GateRecord, asker = operator, digest = gate.digest) =>
+  const approve = (gate: ChangeGate, asker = operator, digest = gate.digest) =>
     commands.approve_gate({ gate_id: gate.id, digest, comment: 'ok' }, asker);
 
   it('approves exactly what was seen', async () => {

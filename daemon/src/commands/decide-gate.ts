@@ -29,7 +29,7 @@ const stepOf = (read: Reads, gate: GateRecord): StepRecord => {
 /** Nobody remote approves what they asked for, unless the policy that the gate is bound to says so. @throws FairleadError `self_approval` */
 const checkNotSelf = (read: Reads, asker: Asker, step: StepRecord, gate: GateRecord): void => {
   if (!asker.remote || !step.asked_by.includes(subjectOf(asker))) return;
-  const policy = read.policy(gate.binding.policy_digest);
+  const policy = read.policy((gate.binding ?? gate.permission).policy_digest);
   if (!policy?.gates.self_approval) throw new FairleadError('self_approval');
 };
 
@@ -93,7 +93,7 @@ export const approveGate =
 const REJECTED = { code: 'rejected', message: 'A person rejected the change.' } as const;
 const EXPIRED = { code: 'gate_expired', message: 'Nobody decided on the change before its gate expired.' } as const;
 
-/** Rejects the held change: the step ends as rejected, and the change is discarded. @throws FairleadError `authority_required`, `transition_refused`, `gate_outdated` */
+/** Rejects what a gate holds. For a change the step ends as rejected, and the change is discarded; an agent is told no, and goes on. @throws FairleadError `authority_required`, `transition_refused`, `gate_outdated` */
 export const rejectGate =
   ({ ledger }: CommandDeps): Command<'reject_gate'> =>
   async (input, asker) => {
@@ -105,21 +105,24 @@ export const rejectGate =
         checkPending(tx.read, now, tx.at);
         const about = causeOf(asker);
         const rejected = tx.move.gate(gate.id, 'rejected', { comment: input.comment ?? null }, about);
-        endHeld(tx, stepOf(tx.read, now), gate.id, REJECTED, about);
+        endHeld(tx, stepOf(tx.read, now), now, REJECTED, about);
         return gateView(rejected);
       }),
     );
   };
 
-/** Ends the step that a gate held, with its change. A step that has completed already stays so; its change is discarded all the same. */
+/**
+ * Ends the step that a gate held, with its change. A step that has completed already stays so; its change is discarded all the same. An
+ * agent that asked for something goes on without it.
+ */
 const endHeld = (
   tx: Tx,
   step: StepRecord,
-  gateId: string,
+  gate: GateRecord,
   reason: { readonly code: string; readonly message: string },
   about: Parameters<typeof putAway>[2],
 ): void => {
-  if (step.gate_id !== gateId) return;
+  if (gate.kind !== 'change' || step.gate_id !== gate.id) return;
   putAway(tx, step, about);
   if (step.state === 'needs_approval') tx.move.step(step.id, 'rejected', { reason }, about);
 };
@@ -131,7 +134,7 @@ export const expireGates = async ({ ledger, clock }: Pick<CommandDeps, 'ledger' 
     const over = tx.read.expiredGates(tx.at);
     for (const gate of over) {
       tx.move.gate(gate.id, 'expired', {}, BY_DAEMON);
-      endHeld(tx, stepOf(tx.read, gate), gate.id, EXPIRED, BY_DAEMON);
+      endHeld(tx, stepOf(tx.read, gate), gate, EXPIRED, BY_DAEMON);
     }
     return over.length;
   });

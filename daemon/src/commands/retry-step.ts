@@ -4,6 +4,7 @@ import type { Step } from '@fairlead/shared/contract/resources';
 import { STEP_STATES } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
 import type { StepRecord } from '../core/records.ts';
+import type { Reads } from '../ledger/ledger.ts';
 import { stepNow } from '../ledger/views.ts';
 import { checkGrantedTask } from '../policy/grant.ts';
 import { subjectOf } from '../policy/subject.ts';
@@ -24,6 +25,17 @@ const checkMayRetry = (step: StepRecord, asker: Asker): void => {
   }
   if (retry === 'local' && asker.remote)
     throw new FairleadError('local_only', { detail: `A step that is ${step.state} is retried at the machine, by somebody who has looked` });
+};
+
+/** The attempt whose session is gone on with. @throws FairleadError `session_unavailable` */
+const resumableAttempt = (read: Reads, step: StepRecord): string => {
+  const attempt = step.attempt_id === null ? undefined : read.attempt(step.attempt_id);
+  if (attempt?.session) return attempt.id;
+  throw new FairleadError('session_unavailable', {
+    field: 'resume',
+    rule: 'needs an attempt whose agent told the name of its session',
+    detail: 'The latest attempt of this step left no session',
+  });
 };
 
 /** What a local task brought as a command line is not run again from far away. @throws FairleadError `argv_not_allowed` */
@@ -62,12 +74,15 @@ export const retryStep =
           checkGrantedTask(asker.grant, { executor: step.executor_requested, validations: named });
           tx.spend(asker.grant.id, { steps: 1, wall_ms: step.timeout_ms });
         }
+        const resumes = input.resume ? resumableAttempt(tx.read, step) : null;
         putAway(tx, step, about);
         const next = tx.move.step(
           id,
           'retried',
           {
             change_id: null,
+            resumes,
+            instructions: input.instructions ?? null,
             gate_id: null,
             remote: step.remote || asker.remote,
             grant_id: asker.grant?.id ?? step.grant_id,

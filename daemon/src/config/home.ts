@@ -12,6 +12,8 @@ export interface DaemonHome {
   readonly artifacts: string;
   readonly stores: string;
   readonly workspaces: string;
+  /** Agents' own files, a folder an attempt. */
+  readonly agents: string;
   /** Small files that sandboxes mount. */
   readonly sandbox: string;
   readonly rootKey: string;
@@ -34,6 +36,7 @@ export const daemonHome = (root: string): DaemonHome => {
     artifacts: join(folder, 'artifacts'),
     stores: join(folder, 'stores'),
     workspaces: join(folder, 'workspaces'),
+    agents: join(folder, 'agents'),
     sandbox: join(folder, 'sandbox'),
     rootKey: join(folder, 'root.key'),
     operationalKey: join(folder, 'operational.key'),
@@ -46,6 +49,9 @@ export const daemonHome = (root: string): DaemonHome => {
 
 /** The root that holds unless `--home` or `FAIRLEAD_HOME` names another. */
 export const defaultRoot = (): string => join(homedir(), '.fairlead');
+
+/** The home of whoever runs the daemon: agents keep there what they sign in with. */
+export const operatorHome = (): string => homedir();
 
 /**
  * Where this machine keeps things, as text that must not leave it: the owner's home, Fairlead's, and the end of that path, which is all that

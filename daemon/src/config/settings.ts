@@ -5,6 +5,7 @@ import { Duration, ValidationName } from '@fairlead/shared/contract/task';
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import * as z from 'zod';
+import { AgentName, AgentSettings } from './agent-settings.ts';
 
 const Folder = z.string().min(1).max(4096).refine(isAbsolute, { error: 'must be an absolute path' });
 const Argv = z.array(z.string().min(1).max(4096)).min(1).max(64);
@@ -55,6 +56,7 @@ export const Settings = z.strictObject({
   toolchain_folders: z.array(Folder).max(LIMITS.list.value).default([]),
   allowed_hosts: z.array(z.string().min(1).max(253)).max(LIMITS.list.value).default([]),
   commands: z.record(ValidationName, CommandSpec).default({}),
+  agents: z.record(AgentName, AgentSettings).default({}),
   secrets: SecretSources.prefault({}),
   instances: z.record(InstanceId, InstanceOverride).default({}),
   log: z.enum(LOG_LEVELS).default('info'),
@@ -81,6 +83,7 @@ export const SETTING_SOURCES: { readonly [K in SettingName]: SettingFacts } = {
   toolchain_folders: { env: 'FAIRLEAD_TOOLCHAIN_FOLDERS', read: 'paths' },
   allowed_hosts: { env: 'FAIRLEAD_ALLOWED_HOSTS', read: 'list' },
   commands: {},
+  agents: {},
   secrets: {},
   instances: {},
   log: { env: 'FAIRLEAD_LOG', flag: '--log' },

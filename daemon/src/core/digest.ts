@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '@fairlead/shared/contract/json';
-import type { GateBinding } from '@fairlead/shared/contract/resources';
+import type { GateBinding, PermissionBinding } from '@fairlead/shared/contract/resources';
 import type { ValidationRecord } from './records.ts';
 
 /** SHA-256 of text as `sha256:<hex>`. A pure function, so it may stand in core. */
@@ -10,7 +10,7 @@ export const sha256 = (text: string): string => `sha256:${createHash('sha256').u
 export const digestOf = (value: unknown): string => sha256(canonicalJson(value));
 
 /** What a decision on a gate names: the digest of all that the gate is bound to. */
-export const gateDigest = (binding: GateBinding): string => digestOf(binding);
+export const gateDigest = (binding: GateBinding | PermissionBinding): string => digestOf(binding);
 
 /** What a gate binds of a validation: what was checked, how, and what came of it. Times and captured output are left out. */
 export const validationDigest = (validation: ValidationRecord): string =>

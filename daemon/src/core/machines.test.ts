@@ -149,19 +149,21 @@ describe('state tables, exhaustively', () => {
   `));
   it('gate', () =>
     expect(`\n${whole(gate, GATE_EVENTS)}\n`).toMatchInlineSnapshot(`
-    "
-    pending:
-      approved -> approved
-      rejected -> rejected
-      outdated -> outdated
-      expired -> expired
-    approved:
-      outdated -> outdated
-    rejected:
-    outdated:
-    expired:
-    "
-  `));
+      "
+      pending:
+        approved -> approved
+        rejected -> rejected
+        outdated -> outdated
+        expired -> expired
+      approved:
+        outdated -> outdated
+        used -> used
+      rejected:
+      outdated:
+      expired:
+      used:
+      "
+    `));
 
   it('refuses events that only an object has', () => {
     expect(step.next('queued', 'constructor' as never)).toBeUndefined();

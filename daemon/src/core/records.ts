@@ -4,9 +4,11 @@ import type {
   EventType,
   FenceFinding,
   GateBinding,
+  PermissionBinding,
   Integrated,
   Principal,
 } from '@fairlead/shared/contract/resources';
+import type { Usage } from '@fairlead/shared/contract/activity';
 import type { GateReason } from '@fairlead/shared/contract/project-policy';
 import type { AttemptState, Authority, ChangeState, Confinement, GateState, RunState, StepState } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
@@ -82,6 +84,10 @@ export interface StepRecord {
   readonly queue_order: number;
   /** When a step in `waiting_quota` queues itself again. */
   readonly resume_at: number | null;
+  /** The attempt whose session the next one goes on with. */
+  readonly resumes: string | null;
+  /** What whoever retried it had to say to the agent besides. Untrusted. */
+  readonly instructions: string | null;
   /** Milliseconds that one attempt may take from its start. */
   readonly timeout_ms: number;
   /** Whether the connector's credential asked, for this attempt or an earlier one. */
@@ -124,6 +130,14 @@ export interface AttemptRecord {
   readonly pid_started: string | null;
   /** What the executor left, as soon as it is snapshotted, so that a later stage can be entered again. */
   readonly tree: string | null;
+  /** The agent's own name of its session, so that a later attempt can go on with it. */
+  readonly session: string | null;
+  /** The attempt whose session and work this one took over. */
+  readonly resumed_from: string | null;
+  /** What whoever retried the step had to say besides. Untrusted. */
+  readonly instructions: string | null;
+  /** As the agent reports it. */
+  readonly usage: Usage | null;
   readonly started_at: number;
   readonly ended_at: number | null;
 }
@@ -174,18 +188,36 @@ export interface ValidationRecord {
   readonly started_at: number;
 }
 
-export interface GateRecord {
+/** What a gate holds: finished work, or a request of an agent that works. */
+type Held =
+  | {
+      readonly kind: 'change';
+      readonly change_id: string;
+      readonly binding: GateBinding;
+      readonly permission: null;
+      readonly attempt_id: null;
+    }
+  | {
+      readonly kind: 'permission';
+      readonly change_id: null;
+      readonly binding: null;
+      readonly permission: PermissionBinding;
+      readonly attempt_id: string;
+    };
+
+export type GateRecord = GateFacts & Held;
+export type ChangeGate = Extract<GateRecord, { kind: 'change' }>;
+export type PermissionGate = Extract<GateRecord, { kind: 'permission' }>;
+
+interface GateFacts {
   readonly id: string;
-  readonly kind: 'change';
   readonly instance_id: string;
   readonly run_id: string;
   readonly step_id: string;
-  readonly change_id: string;
   readonly state: GateState;
   readonly reasons: readonly GateReason[];
-  /** `gateDigest(binding)`: what a decision names. */
+  /** `gateDigest` of what it holds: what a decision names. */
   readonly digest: string;
-  readonly binding: GateBinding;
   readonly opened_at: number;
   readonly expires_at: number;
   readonly decided_at: number | null;

@@ -7,6 +7,8 @@ interface Told {
   readonly step: Pick<StepRecord, 'id' | 'state' | 'warnings' | 'reason' | 'gate_id' | 'change_id' | 'stop_requested_at' | 'resume_at'>;
   readonly position: number | null;
   readonly change_state: ChangeState | null;
+  /** An agent asks for something, and a person has not decided yet. */
+  readonly asked?: boolean;
 }
 
 /** Whether waiting again makes sense: something will change by itself. At an end and at a decision it does not. */
@@ -27,8 +29,10 @@ const RETRY: Readonly<Record<'anyone' | 'local' | 'no', string>> = {
   no: '',
 };
 
-const going = ({ step, position }: Told): string => {
+const going = ({ step, position, asked }: Told): string => {
   if (step.stop_requested_at !== null) return 'It was asked to stop, and stops. Wait again.';
+  if (asked)
+    return `Its agent asks for something that a person must decide: ${step.gate_id ?? 'its gate'} (at the machine: fairlead gate approve). It goes on by itself afterwards, or without it when nobody decides.`;
   if (step.state === 'queued')
     return position === null ? 'It waits for its turn. Wait again.' : `It waits for its turn, at place ${position}. Wait again.`;
   if (step.state === 'waiting_quota')

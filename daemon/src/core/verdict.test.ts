@@ -32,6 +32,7 @@ const RULES: readonly { readonly holds: (facts: VerdictFacts) => boolean; readon
   { holds: ({ outcome, resets_at }) => outcome === 'quota' && resets_at !== null, event: () => 'quota_reached' },
   { holds: ({ outcome }) => outcome !== 'finished', event: () => 'executor_failed' },
   { holds: ({ findings }) => findings.some(({ severity }) => severity === 'failed'), event: () => 'fence_broken' },
+  { holds: ({ changed, expects_change }) => expects_change && !changed, event: () => 'executor_failed' },
   {
     holds: ({ validations }) => validations.some((one) => one.phase === 'change' && one.required && !one.passed),
     event: () => 'validation_failed',
@@ -54,8 +55,23 @@ describe('verdict', () => {
             for (const findings of FENCE)
               for (const validations of CHECKS)
                 for (const gates of [[], ['remote' as const]])
-                  for (const changed of [true, false]) {
-                    const facts: VerdictFacts = { stopped, stop, outcome, resets_at, findings, validations, gates, changed };
+                  for (const [changed, expects_change] of [
+                    [true, false],
+                    [false, false],
+                    [true, true],
+                    [false, true],
+                  ] as const) {
+                    const facts: VerdictFacts = {
+                      stopped,
+                      stop,
+                      outcome,
+                      resets_at,
+                      findings,
+                      validations,
+                      gates,
+                      changed,
+                      expects_change,
+                    };
                     const answer = verdict(facts);
                     const rule = RULES.find(({ holds }) => holds(facts))!;
                     expect(answer.event, JSON.stringify(facts)).toBe(rule.event(facts));
@@ -63,7 +79,7 @@ describe('verdict', () => {
                     expect(answer.reason === null, 'only a completed step needs no reason').toBe(answer.event.startsWith('completed'));
                     combinations++;
                   }
-    expect(combinations).toBe(3 * 4 * 6 * 2 * 3 * 6 * 2 * 2);
+    expect(combinations).toBe(3 * 4 * 6 * 2 * 3 * 6 * 2 * 4);
   });
 
   it('gives events that a validating step takes', () => {
@@ -77,6 +93,7 @@ describe('verdict', () => {
         validations: [],
         gates: [],
         changed: true,
+        expects_change: false,
       });
       expect(step.next('validating', event), event).toBeDefined();
       expect(step.next('collecting', event) !== undefined || event.startsWith('completed'), event).toBe(true);
@@ -92,6 +109,7 @@ describe('verdict', () => {
       validations: [],
       gates: [],
       changed: false,
+      expects_change: false,
     };
     expect(verdict({ ...base, outcome_reason: { code: 'patch_not_applicable', message: 'a.txt: patch does not apply' } }).reason).toEqual({
       code: 'patch_not_applicable',
@@ -112,6 +130,7 @@ describe('verdict', () => {
       validations: [],
       gates: ['no_validations'],
       changed: true,
+      expects_change: false,
     });
     expect(held.warnings).toEqual(['no_validations']);
     expect(approvedEvent(held.warnings)).toBe('approved_with_warnings');

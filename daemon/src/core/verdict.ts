@@ -16,6 +16,8 @@ export interface VerdictFacts {
   /** When the limit of a `quota` outcome resets, in epoch ms; null when it is not known. */
   readonly resets_at?: number | null;
   readonly changed: boolean;
+  /** Work without a change is a failure. */
+  readonly expects_change: boolean;
   readonly findings: readonly FenceFinding[];
   readonly validations: readonly Pick<ValidationRecord, 'name' | 'phase' | 'required' | 'passed' | 'timed_out'>[];
   /** From `policy/gates`. */
@@ -70,7 +72,7 @@ const warningsOf = ({ changed, validations }: VerdictFacts): string[] => {
 };
 
 /**
- * The one place that turns observations into a step's event. Precedence (DESIGN section 4): what was not confirmed stopped,
+ * The one place that turns observations into a step's event. Precedence (DESIGN section 4, and after the fence a change that was asked for): what was not confirmed stopped,
  * then cancel, time-out, executor outcome, fence, validations, gate.
  */
 export const verdict = (facts: VerdictFacts): Verdict => {
@@ -86,6 +88,8 @@ export const verdict = (facts: VerdictFacts): Verdict => {
     const more = broken.length > 1 ? ` (and ${broken.length - 1} more)` : '';
     return ended('fence_broken', first.rule, `${first.path === null ? '' : `${first.path}: `}${first.message}${more}.`);
   }
+  if (!facts.changed && facts.expects_change)
+    return ended('executor_failed', 'no_change', 'The executor says that it finished, but nothing was changed.');
   const warnings = warningsOf(facts);
   const failed = facts.validations.filter(({ phase, required, passed }) => phase === 'change' && required && !passed);
   if (failed.length > 0) {

@@ -1,24 +1,29 @@
+import { join } from 'node:path';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';
 import { durationMs } from '@fairlead/shared/contract/task';
 import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { expireGates } from '../commands/decide-gate.ts';
-import { placesOf, type DaemonHome } from '../config/home.ts';
+import { pathFolders } from '../config/environment.ts';
+import { operatorHome, placesOf, type DaemonHome } from '../config/home.ts';
 import type { Settings } from '../config/settings.ts';
 import type { GateRecord, InstanceRecord } from '../core/records.ts';
 import { createDelivery, type Delivery } from '../delivery/delivery.ts';
 import { bindGate, renewGate } from '../delivery/gates.ts';
+import { agentExecutors } from '../executors/agents/agents.ts';
 import { createExecutors, type ExecutorRegistry } from '../executors/registry.ts';
 import { openArtifactFiles, type ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { detectConfinement, type Confining } from '../process/detect.ts';
 import { createRedactor } from '../process/redactor.ts';
 import { recover } from '../recovery/recover.ts';
+import { createAgentHomes } from '../runner/agent-homes.ts';
 import { createGrounds, sandboxFor, type Grounds } from '../runner/grounds.ts';
 import { createRunner, type Runner } from '../runner/runner.ts';
 import { createScheduler, type Scheduler } from '../scheduler/scheduler.ts';
 import { createWorkspaces, type Workspaces } from '../workspaces/workspaces.ts';
+import { declaredAgents } from './declared-agents.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
 
 /** All that does work, put together once at start. */
@@ -48,7 +53,13 @@ export interface WorkingOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly log: Log;
+  /** The environment of the daemon, for the credentials and variables that profiles name. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
+
+/** Folders of the owner's toolchains in which programs lie. */
+const toolchainPrograms = ({ toolchain_folders }: Settings): string[] =>
+  toolchain_folders.flatMap((folder) => [join(folder, 'bin'), folder]);
 
 const commandsOf = (settings: Settings) =>
   Object.entries(settings.commands).map(([name, { run, timeout, description }]) => ({
@@ -59,16 +70,29 @@ const commandsOf = (settings: Settings) =>
   }));
 
 /** @throws FairleadError `disk_full`, `store_unwritable` */
-export const createWorkingParts = async ({ home, settings, secrets, ledger, clock, log }: WorkingOptions): Promise<WorkingParts> => {
+export const createWorkingParts = async ({ home, settings, secrets, ledger, clock, log, env }: WorkingOptions): Promise<WorkingParts> => {
   const artifacts = await openArtifactFiles(home.artifacts);
   const workspaces: Workspaces = createWorkspaces(home.workspaces);
   const confining = await detectConfinement({ folder: home.sandbox, toolchain: settings.toolchain_folders });
-  const executors = createExecutors({ commands: commandsOf(settings), clock });
+  const agents = declaredAgents(settings, env);
+  const executors = createExecutors({
+    commands: commandsOf(settings),
+    agents: agentExecutors({
+      agents,
+      folders: () => [...toolchainPrograms(settings), ...pathFolders()],
+      operator_home: operatorHome(),
+      scratch: home.sandbox,
+      now: () => clock.now(),
+    }),
+    clock,
+  });
   const grounds = createGrounds(home.stores);
   const policyOverride = (instanceId: string) => settings.instances[instanceId]?.policy;
-  const redactor = createRedactor(secrets);
-  const printed = createRedactor([...secrets, ...placesOf(home)]);
-  const shared = { ledger, clock, log, artifacts, grounds, workspaces, confining, redactor, printed, policyOverride };
+  const known = [...secrets, ...agents.flatMap(({ profiles }) => profiles.flatMap(({ secret }) => secret ?? []))];
+  const redactor = createRedactor(known);
+  const printed = createRedactor([...known, ...placesOf(home)]);
+  const homes = createAgentHomes(home.agents);
+  const shared = { ledger, clock, log, artifacts, grounds, workspaces, homes, confining, redactor, printed, policyOverride };
   const runner = createRunner({
     ...shared,
     executors,
@@ -81,7 +105,8 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
     executors,
     confining,
     grounds,
-    renewGate: (gate) => renewGate(shared, gate),
+    // What an agent asks for is bound to its workspace, which is looked at when the permission is used: no target can move under it.
+    renewGate: async (gate) => (gate.kind === 'change' ? renewGate(shared, gate) : gate),
     runner,
     delivery,
     confinement,
@@ -96,6 +121,6 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
       expireGates: () => expireGates({ ledger, clock }),
     }),
     executorsOf: (instance) => executors.list({ confinement: confinement(instance), default_executor: instance.default_executor }),
-    recover: async () => void (await recover({ ledger, executors, workspaces, artifacts, delivery, log })),
+    recover: async () => void (await recover({ ledger, executors, workspaces, homes, artifacts, delivery, log })),
   };
 };

@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { ChangeRecord, GateRecord, StepRecord } from '../core/records.ts';
+import type { ChangeGate, ChangeRecord, StepRecord } from '../core/records.ts';
 import type { Reads } from '../ledger/ledger.ts';
 import type { Decider } from './decider.ts';
 
@@ -7,7 +7,7 @@ import type { Decider } from './decider.ts';
 export interface Admitted {
   readonly change: ChangeRecord;
   readonly step: StepRecord;
-  readonly gate: GateRecord | undefined;
+  readonly gate: ChangeGate | undefined;
   /** In whose name; asked for their rights again in the transaction that plans the effect. */
   readonly decider: Decider;
 }
@@ -39,7 +39,7 @@ export const admitIntegration = (read: Reads, changeId: string, decider: Decider
   }
   checkBase(read, step);
   const gate = step.gate_id === null ? undefined : read.gate(step.gate_id);
-  if (gate?.change_id !== change.id) return { change, step, gate: undefined, decider };
+  if (gate?.kind !== 'change' || gate.change_id !== change.id) return { change, step, gate: undefined, decider };
   if (gate.state !== 'approved')
     throw new FairleadError('change_not_approved', { detail: `Its gate is ${gate.state}`, more: { gate_id: gate.id } });
   return { change, step, gate, decider };

@@ -3,10 +3,10 @@ import { GATE_REASONS, type ProjectPolicy } from '@fairlead/shared/contract/proj
 import type { GateBinding } from '@fairlead/shared/contract/resources';
 import { gateDigest, validationDigest } from '../core/digest.ts';
 import { BY_DAEMON } from '../core/records.ts';
-import type { ChangeRecord, GateRecord, ValidationRecord } from '../core/records.ts';
+import type { ChangeGate, ChangeRecord, GateRecord, ValidationRecord } from '../core/records.ts';
 import { replayChange } from '../git/replay.ts';
 import { syncStore } from '../git/store.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, Reads } from '../ledger/ledger.ts';
 import { sameRules, type EffectivePolicy } from '../policy/effective.ts';
 import { addGate } from '../runner/add-gate.ts';
 import type { Ground, Grounds } from '../runner/grounds.ts';
@@ -83,7 +83,7 @@ export const bindGate = async (
 ): Promise<GateBinding> => bindingOf(change, await prospectOf(deps, change), validations, policyDigest);
 
 /** What a gate would be bound to now: the same parts, against the live target and the policy in force. */
-const presentBinding = (ledger: Ledger, change: ChangeRecord, gate: GateRecord, prospect: Prospect, now: EffectivePolicy): GateBinding => {
+const presentBinding = (ledger: Ledger, change: ChangeRecord, gate: ChangeGate, prospect: Prospect, now: EffectivePolicy): GateBinding => {
   const bound = ledger.read.policy(gate.binding.policy_digest);
   return bindingOf(
     change,
@@ -93,23 +93,29 @@ const presentBinding = (ledger: Ledger, change: ChangeRecord, gate: GateRecord, 
   );
 };
 
+/** The gate as the ledger has it by now. */
+const asItIs = (read: Reads, gate: ChangeGate): ChangeGate => {
+  const now = read.gate(gate.id);
+  return now?.kind === 'change' ? now : gate;
+};
+
 /**
  * Looks whether a gate still is bound to what would be integrated, by the policy in force. Where it is not, it goes `outdated` and a new
  * one opens on the new content, in one transaction; the answer is the gate that holds now. An ended gate is answered as it is.
  * @throws FairleadError `project_policy_invalid`, `repository_invalid`
  */
-export const renewGate = async (deps: GateDeps, gate: GateRecord, found?: Prospect): Promise<GateRecord> => {
+export const renewGate = async (deps: GateDeps, gate: ChangeGate, found?: Prospect): Promise<ChangeGate> => {
   const { ledger } = deps;
   const change = ledger.read.change(gate.change_id);
   if (!change) throw new Error(`The change of ${gate.id} is missing`);
   const prospect = found ?? (await prospectOf(deps, change));
   const effective = await policyNow(deps, change, prospect);
   const binding = presentBinding(ledger, change, gate, prospect, effective);
-  if (gateDigest(binding) === gate.digest) return ledger.read.gate(gate.id) ?? gate;
+  if (gateDigest(binding) === gate.digest) return asItIs(ledger.read, gate);
   const { reasons } = await judgeAnew(deps, change, prospect, effective);
   const all = new Set([...gate.reasons, ...reasons]);
   return ledger.record((tx) => {
-    const current = tx.read.gate(gate.id) ?? gate;
+    const current = asItIs(tx.read, gate);
     if (current.state !== 'pending' && current.state !== 'approved') return current;
     tx.add.policy(effective);
     tx.move.gate(gate.id, 'outdated', {}, { ...BY_DAEMON, data: { target_commit: binding.target_commit } });

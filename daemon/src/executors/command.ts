@@ -53,6 +53,7 @@ export const commandExecutor = (command: DeclaredCommand): Executor => ({
   runs_code: true,
   replayable: false,
   simulated: false,
+  prompted: false,
   ...(command.timeout_ms !== undefined && { timeout_ms: command.timeout_ms }),
   unavailable: () => undefined,
   checked: 'declared in the config of the daemon',

@@ -17,6 +17,10 @@ const silentReport = (): ExecutorReport & { readonly bytes: () => number; readon
     bytes: () => bytes,
     started: async ({ pid }) => void pids.push(pid),
     output: (chunk) => void (bytes += chunk.length),
+    activity: () => undefined,
+    permission: async () => ({ allowed: false, rule: 'test', reason: 'Nobody is asked here' }),
+    session: () => undefined,
+    usage: () => undefined,
   };
 };
 

@@ -12,6 +12,7 @@ export const patchExecutor: Executor = {
   runs_code: false,
   replayable: true,
   simulated: false,
+  prompted: false,
   unavailable: () => undefined,
   checked: 'built in',
   async execute(order) {

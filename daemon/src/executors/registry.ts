@@ -20,9 +20,14 @@ export interface ExecutorRegistry {
 }
 
 /** Builds the registry once, at start. */
-export const createExecutors = (options: { readonly commands: readonly DeclaredCommand[]; readonly clock: Clock }): ExecutorRegistry => {
+export const createExecutors = (options: {
+  readonly commands: readonly DeclaredCommand[];
+  readonly agents?: readonly Executor[];
+  readonly clock: Clock;
+}): ExecutorRegistry => {
   const all: readonly Executor[] = [
     patchExecutor,
+    ...(options.agents ?? []),
     ...options.commands.map(commandExecutor),
     ...SIMULATIONS.map((name) => simulationExecutor(name, options.clock)),
   ];

@@ -119,6 +119,7 @@ export const simulationExecutor = (name: keyof typeof SCRIPTS, clock: Clock): Ex
     runs_code: false,
     replayable: true,
     simulated: true,
+    prompted: false,
     unavailable: () => undefined,
     checked: 'built in',
     execute: async (order, report) =>

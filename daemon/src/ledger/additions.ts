@@ -1,10 +1,19 @@
 import { grantDigest } from '@fairlead/shared/kit/delegation';
 import { prefixOf } from '@fairlead/shared/contract/ids';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { ArtifactRecord, AttemptRecord, ChangeRecord, GateRecord, GrantRecord, RunRecord, StepRecord } from '../core/records.ts';
+import type {
+  ArtifactRecord,
+  AttemptRecord,
+  ChangeGate,
+  ChangeRecord,
+  GrantRecord,
+  PermissionGate,
+  RunRecord,
+  StepRecord,
+} from '../core/records.ts';
 import type { Append } from './append.ts';
 import type { LateWrites } from './late-writes.ts';
-import type { Tx } from './ledger.ts';
+import type { About, NewGate, Tx } from './ledger.ts';
 import type { Tables } from './tables.ts';
 import { grantView } from './views.ts';
 
@@ -48,6 +57,8 @@ const workAdditions = (tables: Tables, append: Append, at: () => number, nextQue
         stop_requested_at: null,
         stop_why: null,
         resume_at: null,
+        resumes: null,
+        instructions: null,
         ended_at: null,
         ...record,
         number: run.steps + 1,
@@ -72,7 +83,17 @@ const workAdditions = (tables: Tables, append: Append, at: () => number, nextQue
     },
     attempt(record, about) {
       const step = parent(tables.steps.get(record.step_id), 'step');
-      const attempt: AttemptRecord = { ...record, number: step.attempts + 1, state: 'active', started_at: at(), ended_at: null };
+      const attempt: AttemptRecord = {
+        session: null,
+        resumed_from: null,
+        instructions: null,
+        usage: null,
+        ...record,
+        number: step.attempts + 1,
+        state: 'active',
+        started_at: at(),
+        ended_at: null,
+      };
       tables.attempts.insert(attempt);
       tables.steps.update(step.id, { attempts: attempt.number, attempt_id: attempt.id, updated_at: at() });
       append('attempt.started', attempt, about, {
@@ -125,8 +146,8 @@ const evidenceAdditions = (tables: Tables, append: Append, at: () => number) =>
         tree: record.tree,
       });
     },
-    gate(record, about) {
-      const gate: GateRecord = {
+    gate<G extends ChangeGate | PermissionGate>(record: NewGate<G>, about: About): G {
+      const gate = {
         ...record,
         state: 'pending',
         opened_at: at(),
@@ -134,15 +155,16 @@ const evidenceAdditions = (tables: Tables, append: Append, at: () => number) =>
         decided_by: null,
         authority: null,
         comment: null,
-      };
+      } as unknown as G;
       tables.gates.insert(gate);
       tables.steps.update(gate.step_id, { gate_id: gate.id, updated_at: at() });
       append('gate.opened', gate, about, {
         gate_id: gate.id,
-        change_id: gate.change_id,
+        kind: gate.kind,
+        ...(gate.kind === 'change' ? { change_id: gate.change_id } : { attempt_id: gate.attempt_id, tool: gate.permission.tool }),
         reasons: gate.reasons,
         digest: gate.digest,
-        binding: gate.binding,
+        ...(gate.kind === 'change' && { binding: gate.binding }),
       });
       return gate;
     },

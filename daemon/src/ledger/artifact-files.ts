@@ -110,6 +110,7 @@ const beginFile = async (place: Place, limit: number): Promise<OpenFile> => {
   let size = 0;
   let truncated = false;
   let ended = false;
+  let settled: Promise<StoredFile> | undefined;
   // Writes are queued one behind the other: callers need not await each to keep the order.
   let last: Promise<unknown> = Promise.resolve();
   const append = async (chunk: Uint8Array): Promise<void> => {
@@ -139,13 +140,24 @@ const beginFile = async (place: Place, limit: number): Promise<OpenFile> => {
       await last;
       const buffer = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
       if (buffer.length === 0) return buffer;
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
-      return buffer.subarray(0, bytesRead);
+      if (!settled) {
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
+        return buffer.subarray(0, bytesRead);
+      }
+      // It has its name by now, and may be recorded only later.
+      const file = await open(place.path((await settled).sha256), 'r');
+      try {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await file.close();
+      }
     },
     async finish() {
       await last;
       ended = true;
-      return storing(() => settle(place, handle, temporary, hash, size));
+      settled = storing(() => settle(place, handle, temporary, hash, size));
+      return settled;
     },
     async discard() {
       if (ended) return;

@@ -56,6 +56,7 @@ const addStep = (tx: Tx, run_id: string): StepRecord =>
       validations: [],
       acceptance: [],
       stop_conditions: [],
+      fallback: [],
       base: 'target',
     },
     BY_DAEMON,

@@ -68,6 +68,7 @@ const prepare = async (ledger: Ledger, steps: number): Promise<string[]> =>
           validations: [],
           acceptance: [],
           stop_conditions: [],
+          fallback: [],
           base: 'target',
         },
         BY_DAEMON,

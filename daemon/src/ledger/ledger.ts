@@ -7,6 +7,7 @@ import type {
   ArtifactRecord,
   AttemptRecord,
   Cause,
+  ChangeGate,
   ChangeRecord,
   CredentialRecord,
   EventRecord,
@@ -14,6 +15,7 @@ import type {
   GitEffectRecord,
   GrantRecord,
   InstanceRecord,
+  PermissionGate,
   RunRecord,
   StepRecord,
   TaskRecord,
@@ -109,7 +111,7 @@ type Fixed = 'id' | 'state' | 'instance_id' | 'run_id' | 'step_id';
 export type StepSet = Partial<Omit<StepRecord, Fixed | 'number' | 'created_at' | 'submitted_by'>>;
 export type AttemptSet = Partial<Omit<AttemptRecord, Fixed | 'number'>>;
 export type ChangeSet = Partial<Omit<ChangeRecord, Fixed | 'attempt_id'>>;
-export type GateSet = Partial<Omit<GateRecord, Fixed | 'kind' | 'change_id' | 'binding' | 'digest'>>;
+export type GateSet = Partial<Omit<GateRecord, Fixed | 'kind' | 'attempt_id' | 'change_id' | 'binding' | 'permission' | 'digest'>>;
 export type RunSet = Partial<Omit<RunRecord, Fixed>>;
 
 /** Who caused an event, and what else its line of history says. Keep `data` free of host paths and secrets: events travel. */
@@ -119,6 +121,10 @@ export interface About extends Cause {
 
 /** A new row with the fields that the ledger fills in left out. */
 type New<R, K extends keyof R> = Omit<R, K>;
+
+/** What only agents leave in an attempt. */
+type OfAgents = 'session' | 'resumed_from' | 'instructions' | 'usage';
+export type NewGate<G extends GateRecord> = Omit<G, 'state' | 'opened_at' | 'decided_at' | 'decided_by' | 'authority' | 'comment'>;
 
 /** An idempotency key in its scope. `digest` covers the operation and its input. */
 export interface IdempotencyScope {
@@ -163,12 +169,15 @@ export interface Tx {
       about: About,
     ): StepRecord;
     /** Counts it in its step, whose latest it becomes. */
-    attempt(record: New<AttemptRecord, 'number' | 'state' | 'started_at' | 'ended_at'>, about: About): AttemptRecord;
+    attempt(
+      record: New<AttemptRecord, 'number' | 'state' | 'started_at' | 'ended_at' | OfAgents> & Partial<Pick<AttemptRecord, OfAgents>>,
+      about: About,
+    ): AttemptRecord;
     /** Becomes its step's change. */
     change(record: New<ChangeRecord, 'state' | 'created_at' | 'integrated'>, about: About): ChangeRecord;
     validation(record: ValidationRecord, about: About): void;
     /** Becomes its step's gate. */
-    gate(record: New<GateRecord, 'state' | 'opened_at' | 'decided_at' | 'decided_by' | 'authority' | 'comment'>, about: About): GateRecord;
+    gate<G extends ChangeGate | PermissionGate>(record: NewGate<G>, about: About): G;
     artifact(record: New<ArtifactRecord, 'created_at'>, about: About): ArtifactRecord;
     grant(record: New<GrantRecord, 'sequence' | 'spent' | 'revoked_at' | 'digest'>, about: About): GrantRecord;
     /** No line of history: credentials belong to no instance. */

@@ -103,7 +103,8 @@ export const createMoves = (tables: Tables, append: Append, at: () => number, ne
     tables.gates.update(id, facts);
     append(GATE_EVENT_TYPES[event], from, about, {
       gate_id: id,
-      change_id: from.change_id,
+      kind: from.kind,
+      ...(from.change_id !== null && { change_id: from.change_id }),
       digest: from.digest,
       ...(decided && next.comment !== null && { comment: next.comment }),
     });

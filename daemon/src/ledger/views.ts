@@ -81,6 +81,9 @@ export const attemptView = (attempt: AttemptRecord): Attempt => ({
   reason: attempt.reason,
   exit_code: attempt.exit_code,
   signal: attempt.signal,
+  usage: attempt.usage,
+  resumable: attempt.session !== null && attempt.state !== 'active',
+  resumed_from: attempt.resumed_from,
   started_at: isoTime(attempt.started_at),
   ended_at: time(attempt.ended_at),
 });

@@ -3,7 +3,7 @@ import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { GateReason } from '@fairlead/shared/contract/project-policy';
 import type { GateBinding } from '@fairlead/shared/contract/resources';
 import { gateDigest } from '../core/digest.ts';
-import { BY_DAEMON, type ChangeRecord, type GateRecord } from '../core/records.ts';
+import { BY_DAEMON, type ChangeRecord, type ChangeGate } from '../core/records.ts';
 import type { Tx } from '../ledger/ledger.ts';
 
 const DAY_MS = 86_400_000;
@@ -15,11 +15,13 @@ export const addGate = (
   binding: GateBinding,
   reasons: readonly GateReason[],
   replaces?: string,
-): GateRecord =>
-  tx.add.gate(
+): ChangeGate =>
+  tx.add.gate<ChangeGate>(
     {
-      id: newResourceId('gate', change.instance_id),
       kind: 'change',
+      permission: null,
+      attempt_id: null,
+      id: newResourceId('gate', change.instance_id),
       instance_id: change.instance_id,
       run_id: change.run_id,
       step_id: change.step_id,

@@ -82,6 +82,19 @@ const observe = async (scope: PreparedScope, tree: string) => {
   }
 };
 
+const activityRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
+  const said = await scope.activity.finish();
+  if (!said) return [];
+  return [
+    artifactRow(scope.attempt, said, {
+      kind: 'activity',
+      name: 'activity.jsonl',
+      media_type: 'application/x-ndjson',
+      redactions: said.redactions,
+    }),
+  ];
+};
+
 const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
   const output = await scope.sink.finish();
   if (!output) return [];
@@ -108,7 +121,7 @@ const agentCommits = async (scope: PreparedScope, workspace: Workspace): Promise
 
 /** What else the executor left besides its files. `$FAIRLEAD_OUT` is emptied into artifacts before the bundle is put there. */
 const leftovers = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<NewArtifact[]> => {
-  const output = await outputRow(scope);
+  const output = [...(await outputRow(scope)), ...(await activityRow(scope))];
   if (!workspace) return output;
   const files = await collectOut(scope.attempt, workspace.out, scope.deps);
   return [...output, ...files, ...(await agentCommits(scope, workspace))];

@@ -1,3 +1,6 @@
+import type { StepEvent } from '../core/step.ts';
+import { hasNextExecutor } from '../core/turn.ts';
+import type { StepSet } from '../ledger/ledger.ts';
 import { OUTCOMES, type Outcome } from '@fairlead/shared/contract/states';
 import { BY_DAEMON, type AttemptRecord, type ChangeRecord, type ValidationRecord } from '../core/records.ts';
 import { verdict, type VerdictFacts } from '../core/verdict.ts';
@@ -17,6 +20,12 @@ const outcomeOf = ({ state }: AttemptRecord): Outcome => {
 const stopOf = ({ step, signal }: PreparedScope): VerdictFacts['stop'] =>
   step.stop_why ?? (signal.aborted && signal.reason === 'timeout' ? 'timeout' : null);
 
+/** An agent that was asked for a change and made none has not done its work, whatever it says. */
+const expectsChange = ({ deps, step, executor }: PreparedScope): boolean => {
+  const expects = deps.ledger.read.task(step.id)?.spec.expects;
+  return expects === 'change' || (expects === undefined && executor.prompted);
+};
+
 const factsOf = (
   scope: PreparedScope,
   change: ChangeRecord | undefined,
@@ -35,10 +44,22 @@ const factsOf = (
     stopped: unconfirmed ? 'unconfirmed' : stop === null ? 'by_itself' : 'confirmed',
     resets_at: step.resume_at,
     changed,
+    expects_change: expectsChange(scope),
     findings,
     validations,
     gates: gateReasons({ changed, findings, remote: step.remote, effective }),
   };
+};
+
+/**
+ * How a step goes on that reached a limit: with the next executor of its task's list at once, where the task allows one; else it waits,
+ * and its agent goes on in its own session.
+ */
+const quotaTurn = ({ deps, step, attempt, executor }: PreparedScope): { readonly event: StepEvent; readonly set: StepSet } => {
+  const list = [step.executor_requested, ...(deps.ledger.read.task(step.id)?.spec.fallback ?? [])];
+  if (hasNextExecutor(list, deps.ledger.read.attempts(step.id))) return { event: 'requeued', set: { resume_at: null } };
+  const same = list.length === 1 && attempt.session !== null && executor.profile?.resumes === true;
+  return { event: 'quota_reached', set: { resumes: same ? attempt.id : null } };
 };
 
 /** Lets core say what follows from all that was observed, and records it: an end, or a gate on exactly this content. */
@@ -47,9 +68,11 @@ export const conclude = async (scope: PreparedScope, round: Round): Promise<void
   const change = changeOf(scope);
   const validations = deps.ledger.read.validations({ step_id: step.id, attempt_id: attempt.id });
   const { event, reason, warnings, gates } = verdict(factsOf(scope, change, validations, round));
+  const next = event === 'quota_reached' ? quotaTurn(scope) : undefined;
   const binding = event === 'held' && change ? await deps.bindGate(change, validations, effective.digest) : undefined;
   await deps.ledger.record((tx) => {
     if (change && binding) addGate(tx, change, binding, gates);
-    tx.move.step(step.id, event, { reason, warnings }, BY_DAEMON);
+    if (next) tx.move.step(step.id, next.event, { reason, warnings, ...next.set }, BY_DAEMON);
+    else tx.move.step(step.id, event, { reason, warnings }, BY_DAEMON);
   });
 };

@@ -2,8 +2,10 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { BY_DAEMON } from '../core/records.ts';
+import { executorOfAttempt } from '../core/turn.ts';
 import type { AttemptRecord, InstanceRecord } from '../core/records.ts';
 import type { Executor } from '../executors/executor.ts';
+import { takeSnapshot } from '../git/snapshot.ts';
 import { syncStore } from '../git/store.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { effectivePolicy } from '../policy/effective.ts';
@@ -22,14 +24,18 @@ export interface Prepared {
 /** Takes a step out of the queue and begins an attempt of it. */
 export const beginAttempt = (deps: RunnerDeps, stepId: string): Promise<AttemptRecord> =>
   deps.ledger.record((tx) => {
-    const step = tx.move.step(stepId, 'prepared', {}, BY_DAEMON);
+    const before = tx.read.step(stepId);
+    if (!before) throw new Error(`Step ${stepId} is missing`);
+    const step = tx.move.step(stepId, 'prepared', { resumes: null, instructions: null }, BY_DAEMON);
+    // What was said for this attempt stood in the step until now.
+    const { resumes, instructions } = before;
     return tx.add.attempt(
       {
         id: newResourceId('att', step.instance_id),
         step_id: step.id,
         run_id: step.run_id,
         instance_id: step.instance_id,
-        executor: step.executor_requested,
+        executor: executorOfAttempt([step.executor_requested, ...(tx.read.task(stepId)?.spec.fallback ?? [])], tx.read.attempts(stepId)),
         simulated: step.simulated,
         confinement: null,
         base_commit: null,
@@ -41,6 +47,8 @@ export const beginAttempt = (deps: RunnerDeps, stepId: string): Promise<AttemptR
         pid: null,
         pid_started: null,
         tree: null,
+        resumed_from: resumes,
+        instructions,
       },
       BY_DAEMON,
     );
@@ -63,14 +71,31 @@ const confinementOf = (deps: RunnerDeps, instance: InstanceRecord, executor: Exe
   return sandbox.kind;
 };
 
+/**
+ * The files that a resumed agent left: the tree that was collected of them, or its workspace as a crash left it. Undefined where there is
+ * nothing of them, so that it begins on the base again.
+ */
+const leftTree = async ({ deps, attempt, ground }: Scope): Promise<string | undefined> => {
+  if (attempt.resumed_from === null) return undefined;
+  const earlier = deps.ledger.read.attempt(attempt.resumed_from);
+  if (!earlier || earlier.tree !== null) return earlier?.tree ?? undefined;
+  const workspace = await deps.workspaces.find(earlier.id);
+  if (!workspace) return undefined;
+  const { tree } = await takeSnapshot(ground.store, workspace.folder, workspace.index);
+  await deps.workspaces.release(workspace);
+  return tree;
+};
+
 const makeWorkspace = async (scope: Scope, base: string, effective: EffectivePolicy): Promise<Workspace | undefined> => {
   const { deps, attempt, executor, ground, instance, sink, signal } = scope;
   if (executor.needs === 'store') return undefined;
   const sandbox = executor.runs_code ? sandboxFor(deps.confining, instance) : undefined;
+  const tree = await leftTree(scope);
   const workspace = await deps.workspaces.create({
     name: attempt.id,
     store: ground.store,
     commit: base,
+    ...(tree !== undefined && { tree }),
     ...(sandbox && { private_git: sandbox.kind }),
   });
   if (sandbox) {
@@ -103,6 +128,7 @@ export const prepare = async (scope: Scope): Promise<Prepared> => {
   signal.throwIfAborted();
   const masking = await withCopiedSecrets(deps, ground.repository, effective);
   scope.sink.maskWith(masking.printed);
+  scope.activity.maskWith(masking.printed);
   const workspace = await makeWorkspace(scope, base, effective);
   signal.throwIfAborted();
   await deps.ledger.record((tx) => {

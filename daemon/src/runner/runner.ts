@@ -1,8 +1,9 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
+import { STEP_STATES } from '@fairlead/shared/contract/states';
 import { BY_DAEMON } from '../core/records.ts';
 import type { StopReason } from '../executors/executor.ts';
-import type { OpenFile } from '../ledger/artifact-files.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
+import { openActivity, type ActivityLog, type LiveActivity } from './activity-log.ts';
 import { check, checkoutFailed, NOTHING } from './check.ts';
 import { collect } from './collect.ts';
 import { conclude } from './conclude.ts';
@@ -25,8 +26,8 @@ export interface Runner {
   abandon(stepId: string): Promise<void>;
   /** Lets go of what waits for a ledger that cannot be written. */
   close(): void;
-  /** What the executor of a running step has printed so far; undefined when it is quiet or not running. */
-  liveOutput(stepId: string): OpenFile | undefined;
+  /** What the executor of a running step says; undefined when none runs. */
+  liveActivity(stepId: string): LiveActivity | undefined;
 }
 
 /** How a stopped preparation ends: nothing ran yet, so that nothing needs to be confirmed. */
@@ -51,7 +52,16 @@ const scopeFor = async (deps: RunnerDeps, stepId: string, signal: AbortSignal): 
   const { attempt, ...rows } = rowsOf(deps.ledger, stepId);
   if (!attempt) throw new Error(`Step ${stepId} has no attempt`);
   const [executor, ground] = [executorOf(deps, attempt.executor), await deps.grounds.of(rows.instance)];
-  return { deps, ...rows, attempt, executor, ground, signal, sink: openSink(deps.artifacts, deps.printed) };
+  return {
+    deps,
+    ...rows,
+    attempt,
+    executor,
+    ground,
+    signal,
+    sink: openSink(deps.artifacts, deps.printed),
+    activity: openActivity(deps.artifacts, deps.clock, deps.printed),
+  };
 };
 
 /** From the end of the executor on. Each stage reads from the ledger where things stand, so that it can be entered again. */
@@ -70,6 +80,13 @@ const finish = async (scope: PreparedScope, workspace: Workspace | undefined): P
   }
   if (scope.signal.aborted && scope.signal.reason === 'shutdown' && round.interrupted) return;
   await conclude(now(), round);
+};
+
+/** An agent's own files are kept as long as a later attempt may go on with its session. */
+const letHomeGo = async ({ ledger, homes }: RunnerDeps, stepId: string): Promise<void> => {
+  const step = ledger.read.step(stepId);
+  if (!step?.attempt_id || !STEP_STATES[step.state].end || STEP_STATES[step.state].retry !== 'no') return;
+  for (const { id } of ledger.read.attempts(stepId)) await homes.release(id);
 };
 
 const refreshed = (deps: RunnerDeps, scope: Scope): Pick<Scope, 'step' | 'attempt'> => {
@@ -94,7 +111,7 @@ const withLimit = async <T>(
 };
 
 export const createRunner = (deps: RunnerDeps): Runner => {
-  const sinks = new Map<string, Scope['sink']>();
+  const logs = new Map<string, ActivityLog>();
   const closing = new AbortController();
 
   /** Takes a step out of the queue, as soon as that can be written. Answers whether there is something to do. */
@@ -115,7 +132,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     let prepared;
     try {
       scope = await scopeFor(deps, stepId, signal);
-      sinks.set(stepId, scope.sink);
+      logs.set(stepId, scope.activity);
       prepared = await prepare(scope);
     } catch (error) {
       const { attempt, ...rows } = rowsOf(deps.ledger, stepId);
@@ -125,6 +142,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     }
     if ((await execute(prepared.scope, prepared.workspace)) === LEFT) return;
     await finish(prepared.scope, prepared.workspace);
+    await letHomeGo(deps, stepId);
   };
 
   const again = async (stepId: string, signal: AbortSignal): Promise<void> => {
@@ -151,7 +169,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     } catch (error) {
       await end(stepId, error);
     } finally {
-      sinks.delete(stepId);
+      logs.delete(stepId);
     }
   };
 
@@ -160,6 +178,6 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     resume: (stepId, signal) => guarded(stepId, signal, again, async () => true),
     abandon: (stepId) => end(stepId, new FairleadError('outcome_unknown', { detail: 'Nobody runs the step any more' })),
     close: () => closing.abort(),
-    liveOutput: (stepId) => sinks.get(stepId)?.file,
+    liveActivity: (stepId) => logs.get(stepId),
   };
 };

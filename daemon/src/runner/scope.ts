@@ -11,7 +11,9 @@ import type { EffectivePolicy } from '../policy/effective.ts';
 import type { Confining } from '../process/detect.ts';
 import type { Redactor } from '../process/redactor.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
+import type { ActivityLog } from './activity-log.ts';
 import type { Ground, Grounds } from './grounds.ts';
+import type { AgentHomes } from './agent-homes.ts';
 import type { OutputSink } from './output-sink.ts';
 
 /** What the runner is made with, once, at start. */
@@ -23,6 +25,8 @@ export interface RunnerDeps {
   readonly executors: ExecutorRegistry;
   readonly grounds: Grounds;
   readonly workspaces: Workspaces;
+  /** Agents' own files. */
+  readonly homes: AgentHomes;
   readonly confining: Pick<Confining, 'sandbox' | 'unconfined'>;
   readonly redactor: Redactor;
   /** For what programs print: it masks the places of this machine too, which a sandbox cannot hide from `/proc/self/mountinfo`. */
@@ -46,6 +50,8 @@ export interface Scope {
   readonly signal: AbortSignal;
   /** What the executor and its provisioning print. */
   readonly sink: OutputSink;
+  /** What the executor says and does. */
+  readonly activity: ActivityLog;
 }
 
 /** A scope whose base and policy are settled: everything after preparation. */

@@ -36,8 +36,8 @@ export const integrateApproved = async (parts: Parts, { step_id }: { readonly st
   const step = step_id === null ? undefined : ledger.read.step(step_id);
   const change = step?.change_id ? ledger.read.change(step.change_id) : undefined;
   const gate = step?.gate_id ? ledger.read.gate(step.gate_id) : undefined;
-  const policy = gate && ledger.read.policy(gate.binding.policy_digest);
-  if (!change || gate?.state !== 'approved' || !policy?.gates.integrate_on_approval) return;
+  if (!change || gate?.kind !== 'change' || gate.state !== 'approved') return;
+  if (!ledger.read.policy(gate.binding.policy_digest)?.gates.integrate_on_approval) return;
   const decider = deciderOf(parts, gate);
   if (!decider) return log.info({ change: change.id }, 'approved by somebody who may not integrate; the owner integrates');
   try {

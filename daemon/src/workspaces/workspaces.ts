@@ -31,6 +31,8 @@ export interface WorkspaceOrder {
   readonly store: Store;
   /** Commit (or tree, without `private_git`) whose files are checked out. */
   readonly commit: string;
+  /** Files to check out in place of the commit's, such as what an earlier attempt left. */
+  readonly tree?: string;
   /** A throw-away `.git` with `commit` as its only branch, for executors that are agents, made for this confinement. Default: none. */
   readonly private_git?: Confinement;
 }
@@ -74,10 +76,10 @@ const storageError = (cause: unknown): unknown => {
   return cause;
 };
 
-const create = async (place: Workspace, { store, commit, private_git }: WorkspaceOrder): Promise<Workspace> => {
+const create = async (place: Workspace, { store, commit, tree, private_git }: WorkspaceOrder): Promise<Workspace> => {
   await mkdir(place.folder, { recursive: true, mode: 0o700 });
   await mkdir(place.out, { mode: 0o700 });
-  await checkOut(store, commit, place.folder, place.index);
+  await checkOut(store, tree ?? commit, place.folder, place.index);
   if (private_git === undefined) return place;
   const host = join(store.folder, 'objects');
   const confined = private_git === 'bubblewrap';

@@ -126,6 +126,12 @@ export const ERRORS = {
     'The executor cannot run on this machine',
     'list_executors says what is missing; fairlead doctor says how to cure it.',
   ),
+  session_unavailable: row(
+    409,
+    EXIT.attention,
+    'There is no session to go on with',
+    'Retry without resume; list_attempts says which attempts are resumable.',
+  ),
   patch_required: row(400, EXIT.usage, 'The patch executor needs a patch', 'Add task.patch (a unified diff), or name another executor.'),
   patch_unexpected: row(400, EXIT.usage, 'Only the patch executor takes a patch', 'Set executor to patch, or leave the patch out.'),
   patch_invalid: row(

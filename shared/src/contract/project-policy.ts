@@ -15,6 +15,7 @@ export const GATE_REASONS = [
   'no_validations',
   'judge_changed',
   'task',
+  'permission',
 ] as const;
 export type GateReason = (typeof GATE_REASONS)[number];
 

@@ -4,20 +4,23 @@ import { ArtifactId, AttemptId, ChangeId, GateId, GrantId, InstanceId, RunId, St
 import { GATE_REASONS } from './project-policy.ts';
 import {
   ATTEMPT_STATES,
+  APPROVAL_MODES,
   AUTHORITIES,
   CHANGE_STATES,
   CONFINEMENTS,
+  GATE_KINDS,
   GATE_STATES,
   RUN_PROGRESS,
   RUN_STATES,
   STEP_STATE_NAMES,
 } from './states.ts';
+import { Time } from './time.ts';
+import { TOOL_KINDS, Usage } from './activity.ts';
 
 /**
  * What operations answer. Answers are read tolerantly by older and newer parts, so these are loose objects on the way in;
  * the daemon builds them from rows. Times are RFC 3339 in UTC; text that came from a planner or an agent is untrusted.
  */
-export const Time = z.iso.datetime({ precision: 3 });
 const Commit = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
 const Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 
@@ -90,6 +93,9 @@ export const Attempt = z.object({
   reason: Reason.nullable(),
   exit_code: z.number().int().nullable(),
   signal: z.string().nullable(),
+  usage: Usage.nullable().describe('As the agent reports it; null where it reports nothing'),
+  resumable: z.boolean().describe("Whether retry_step may resume the agent's own session of it"),
+  resumed_from: AttemptId.nullable().describe('The attempt whose session this one resumed'),
   started_at: Time,
   ended_at: Time.nullable(),
 });
@@ -171,15 +177,50 @@ export const GateBinding = z.object({
 });
 export type GateBinding = z.infer<typeof GateBinding>;
 
+/** One command of what an agent asks for, as it was parsed. All of it is untrusted text with hidden characters made visible. */
+export const ShownCommand = z.object({
+  argv: z.array(z.string()),
+  assignments: z.array(z.string()).describe('NAME=value before the command'),
+  redirects: z.array(z.string()),
+  cwd: z.string().nullable().describe('Where it would run, if that can be told; null is the workspace'),
+  runs: z.array(z.string()).describe('Files of the workspace that it would execute'),
+});
+export type ShownCommand = z.infer<typeof ShownCommand>;
+
+/** What a gate of kind permission holds: one request of an agent, and the workspace files that it would execute. */
+export const PermissionBinding = z.object({
+  instance_id: InstanceId,
+  step_id: StepId,
+  executor: z.string(),
+  tool: z.string().describe("The agent's own name of the tool. Untrusted"),
+  tool_kind: z.enum(TOOL_KINDS),
+  rule: z.string().describe('The rule that asks a person'),
+  reason: z.string(),
+  commands: z.array(ShownCommand).describe('What would run, parsed'),
+  reads: z.array(z.string()),
+  writes: z.array(z.string()),
+  urls: z.array(z.string()),
+  diff: z.string().nullable().describe('What an edit would change. Untrusted'),
+  input: z.string().describe('The whole input of the tool as JSON, hidden characters made visible'),
+  input_digest: Digest.describe('Of the input as the agent sent it'),
+  files: z
+    .array(z.object({ path: z.string(), digest: Digest.nullable() }))
+    .describe('Workspace files that it would execute, as they were; looked at again before it may go on'),
+  policy_digest: Digest,
+});
+export type PermissionBinding = z.infer<typeof PermissionBinding>;
+
 export const Gate = z.object({
   id: GateId,
-  kind: z.literal('change'),
+  kind: z.enum(GATE_KINDS).describe('change: finished work before it lands; permission: something that an agent at work asks for'),
   step_id: StepId,
-  change_id: ChangeId,
+  attempt_id: AttemptId.nullable().describe('The attempt that asked; for kind permission'),
+  change_id: ChangeId.nullable().describe('For kind change'),
   state: z.enum(GATE_STATES),
   reasons: z.array(z.enum(GATE_REASONS)),
   digest: Digest.describe('Name this digest when you approve: it binds the decision to what you saw'),
-  binding: GateBinding,
+  binding: GateBinding.nullable().describe('For kind change'),
+  permission: PermissionBinding.nullable().describe('For kind permission'),
   opened_at: Time,
   expires_at: Time,
   decided_at: Time.nullable(),
@@ -197,6 +238,8 @@ export const ARTIFACT_KINDS = [
   'names',
   'agent_commits',
   'output',
+  'activity',
+  'prompt',
   'validation_output',
   'out_file',
 ] as const;
@@ -249,6 +292,8 @@ export const EVENT_TYPES = [
   'gate.rejected',
   'gate.outdated',
   'gate.expired',
+  'gate.used',
+  'permission.denied',
   'daemon.halted',
   'daemon.resumed',
   'request.refused',
@@ -273,13 +318,34 @@ export const Event = z.object({
 });
 export type Event = z.infer<typeof Event>;
 
+export const EXECUTOR_KINDS = ['patch', 'command', 'simulation', 'claude', 'codex', 'acp'] as const;
+export type ExecutorKind = (typeof EXECUTOR_KINDS)[number];
+
+/** What an operator's profile holds an agent to. A planner picks a profile by name and cannot widen it. */
+export const ExecutorLimits = z.object({
+  model: z.string().nullable(),
+  approval: z.enum(APPROVAL_MODES).describe('What happens to requests that no rule settles'),
+  network: z.array(z.string()).describe('Hosts beside its model that it may reach; "*" is every public host'),
+  time_ms: z.number().int().nullable(),
+  tokens: z.number().int().nullable(),
+  cost_usd: z.number().nullable(),
+  turns: z.number().int().nullable(),
+  resumes: z.boolean().describe('Whether a later attempt can go on with its session'),
+});
+export type ExecutorLimits = z.infer<typeof ExecutorLimits>;
+
 export const ExecutorInfo = z.object({
   id: z.string(),
-  kind: z.enum(['patch', 'command', 'simulation']),
+  kind: z.enum(EXECUTOR_KINDS),
   description: z.string(),
   available: z.boolean(),
   reason: z.string().nullable().describe('Why not, when not available'),
   checked: z.string().describe('How availability was found out'),
+  version: z.string().nullable().describe('What the program says of itself; null where there is no program'),
+  signed_in: z
+    .enum(['yes', 'no', 'unknown', 'not_needed'])
+    .describe('Whether it can reach its model, as far as that can be told without spending a call'),
+  limits: ExecutorLimits.nullable().describe('What its profile holds it to; null where it has none'),
   confinement: z.enum(CONFINEMENTS).nullable(),
   simulated: z.boolean(),
   default: z.boolean(),

@@ -92,7 +92,19 @@ export type Outcome = (typeof OUTCOMES)[number];
 export const CHANGE_STATES = ['held', 'integrating', 'integrated', 'conflict', 'failed_validation', 'discarded'] as const;
 export type ChangeState = (typeof CHANGE_STATES)[number];
 
-export const GATE_STATES = ['pending', 'approved', 'rejected', 'outdated', 'expired'] as const;
+/** `change`: finished work is held before it lands. `permission`: an agent at work asks for something that no rule settles. */
+export const GATE_KINDS = ['change', 'permission'] as const;
+export type GateKind = (typeof GATE_KINDS)[number];
+
+/**
+ * What an agent's profile says to requests that no rule settles: `ask` a person; `auto`: go on with what stays in the workspace and is
+ * ordinary work, ask otherwise; `read_only`: nothing but reading.
+ */
+export const APPROVAL_MODES = ['ask', 'auto', 'read_only'] as const;
+export type ApprovalMode = (typeof APPROVAL_MODES)[number];
+
+/** `used`: an approved permission was given to the one call that asked for it. */
+export const GATE_STATES = ['pending', 'approved', 'rejected', 'outdated', 'expired', 'used'] as const;
 export type GateState = (typeof GATE_STATES)[number];
 
 /** How it is known who asked. `relay_asserted` means: the relay says so, and nothing else proves it. */

@@ -84,6 +84,15 @@ export const TaskSpec = z.strictObject({
   stop_conditions: z.array(Text).max(LIMITS.list.value).default([]),
   base: Base.default('target'),
   executor: ExecutorId.optional().describe('Default: the one set when the instance was added'),
+  fallback: z
+    .array(ExecutorId)
+    .max(8)
+    .default([])
+    .describe('Executors to go on with, in this order, when the one before has reached its limit. Without it the step waits'),
+  expects: z
+    .enum(['change', 'answer'])
+    .optional()
+    .describe('Whether work without a change is a failure. Default: change for agents; for other executors it is only a warning'),
   timeout: Duration.optional(),
   patch: z.string().min(1).max(LIMITS.patch.value).optional().describe('A unified diff against the base, as git diff prints it'),
   patch_base64: z.base64().max(LIMITS.patch.value).optional().describe('The same as base64, for bytes that are not UTF-8'),

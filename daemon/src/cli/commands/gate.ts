@@ -12,6 +12,10 @@ interface GateOptions {
   readonly integrate?: boolean;
 }
 
+/** How to see what a gate holds. */
+const lookAt = ({ id, change_id }: Gate): string =>
+  change_id === null ? `Look at what is asked for: fairlead gate get ${id}` : `Look at the change: fairlead change diff ${change_id}`;
+
 export const gateCommand = (program: Command, streams: Streams): Command => {
   const gate = program.command('gate').description('Show gates and decide on them');
   addCommand<GateOptions>(
@@ -36,7 +40,7 @@ export const gateCommand = (program: Command, streams: Streams): Command => {
   addCommand(gate, streams, { use: 'get <gate>', text: 'Show what a gate holds and why it opened' }, async ({ ask, out }, [id]) => {
     const found = await ask('get_gate', { gate_id: id! });
     out.result(found, () => gateText(found));
-    if (found.state === 'pending') out.note(`See the change: fairlead change diff ${found.change_id}`);
+    if (found.state === 'pending') out.note(lookAt(found));
   });
   addCommand<GateOptions>(
     gate,
@@ -44,15 +48,16 @@ export const gateCommand = (program: Command, streams: Streams): Command => {
     { use: 'approve <gate>', text: 'Approve exactly the content whose digest you name' },
     async ({ ask, out }, [id], { digest, comment, integrate }) => {
       if (digest === undefined) {
-        const { digest: shown, change_id } = await ask('get_gate', { gate_id: id! });
+        const shown = await ask('get_gate', { gate_id: id! });
         throw new FairleadError('invalid_input', {
           field: '--digest',
           rule: 'must be the digest that you saw',
           detail: '--digest is missing; it binds your decision to the content that you saw',
-          hint: `Look at it with fairlead change diff ${change_id}, then give --digest ${shown}`,
+          hint: `${lookAt(shown)}, then give --digest ${shown.digest}`,
         });
       }
       const approved = await ask('approve_gate', { gate_id: id!, digest, ...(comment !== undefined && { comment }) });
+      if (approved.change_id === null) return out.result(approved, () => gateText(approved));
       if (!integrate) {
         out.result(approved, () => gateText(approved));
         return out.note(`It is not integrated yet: fairlead change integrate ${approved.change_id}`);
@@ -67,7 +72,7 @@ export const gateCommand = (program: Command, streams: Streams): Command => {
   addCommand<GateOptions>(
     gate,
     streams,
-    { use: 'reject <gate>', text: 'Reject the held change; its evidence stays' },
+    { use: 'reject <gate>', text: 'Reject what a gate holds: a change (its evidence stays), or what an agent asks for' },
     async ({ ask, out }, [id], { comment }) => {
       const rejected = await ask('reject_gate', { gate_id: id!, ...(comment !== undefined && { comment }) });
       out.result(rejected, () => gateText(rejected));

@@ -1,5 +1,4 @@
 import { parseDuration } from '@fairlead/shared/kit/cli';
-import { printable } from '@fairlead/shared/kit/printable';
 import type { Command } from 'commander';
 import { addCommand, type Streams } from '../context.ts';
 import { nextFor } from '../shown/next.ts';
@@ -8,7 +7,9 @@ import { attemptTable, resultText, stepTable, stepText, validationText } from '.
 interface StepOptions {
   readonly timeout?: string;
   readonly cursor?: string;
-  readonly offset?: string;
+  readonly follow?: boolean;
+  readonly resume?: boolean;
+  readonly instructions?: string;
 }
 
 /** The commands that only read. */
@@ -33,13 +34,14 @@ const readCommands = (step: Command, streams: Streams): void => {
   addCommand<StepOptions>(
     step,
     streams,
-    { use: 'logs <step>', text: 'Show what the executor printed (untrusted text)' },
-    async ({ ask, out }, [id], { offset }) => {
-      const log = await ask('get_step_logs', { step_id: id!, ...(offset !== undefined && { offset: Number(offset) }) });
-      out.result(log, () => printable(log.text.trimEnd(), { multiline: true }) || 'Nothing was printed.');
-      if (log.next_offset > log.offset && log.text !== '') out.note(`Read on: fairlead step logs ${id} --offset ${log.next_offset}`);
+    { use: 'logs <step>', text: 'Show what the executor says and does (untrusted text)' },
+    async (context, [id], { cursor, follow }) => {
+      const { followLog, readLogs } = await import('../step-logs.ts');
+      await (follow ? followLog(context, id!, cursor) : readLogs(context, id!, cursor));
     },
-  ).option('--offset <bytes>', 'where to begin');
+  )
+    .option('--follow', 'go on until the step has ended')
+    .option('--cursor <cursor>', 'next_cursor of an answer before');
   addCommand(step, streams, { use: 'attempts <step>', text: 'List the attempts of a step' }, async ({ ask, out }, [id]) => {
     const list = await ask('list_attempts', { step_id: id! });
     out.result(list, () => attemptTable(list.items));
@@ -68,10 +70,21 @@ export const stepCommand = (program: Command, streams: Streams): Command => {
   )
     .option('--timeout <time>', 'give up waiting after this time; the step goes on')
     .option('--cursor <cursor>', 'next_cursor of an answer before');
-  addCommand(step, streams, { use: 'retry <step>', text: 'Queue a failed step again as a new attempt' }, async ({ ask, out }, [id]) => {
-    const queued = await ask('retry_step', { step_id: id! });
-    out.result(queued, () => stepText(queued));
-  });
+  addCommand<StepOptions>(
+    step,
+    streams,
+    { use: 'retry <step>', text: 'Queue a failed step again as a new attempt' },
+    async ({ ask, out }, [id], { resume, instructions }) => {
+      const queued = await ask('retry_step', {
+        step_id: id!,
+        resume: resume ?? false,
+        ...(instructions !== undefined && { instructions }),
+      });
+      out.result(queued, () => stepText(queued));
+    },
+  )
+    .option('--resume', "go on with the agent's own session, on what it left")
+    .option('--instructions <text>', 'what to tell the agent besides, for this attempt');
   addCommand(step, streams, { use: 'cancel <step>', text: 'Ask a step to stop' }, async ({ ask, out }, [id]) => {
     const stopping = await ask('cancel_step', { step_id: id! });
     out.result(stopping, () => stepText(stopping));

@@ -1,5 +1,6 @@
 import type { Artifact, Change, Gate } from '@fairlead/shared/contract/resources';
 import { printable } from '@fairlead/shared/kit/printable';
+import { permissionText } from './permission.ts';
 import { bytes, columns, count, fields, short } from '../layout.ts';
 
 const FILES_SHOWN = 60;
@@ -42,8 +43,8 @@ export const gateText = (gate: Gate): string =>
       ['opened because', gate.reasons.join(', ')],
       ['step', gate.step_id],
       ['change', gate.change_id],
-      ['lands on', `${gate.binding.target_ref} at ${short(gate.binding.target_commit)}`],
-      ['as tree', short(gate.binding.resulting_tree)],
+      ['lands on', gate.binding && `${gate.binding.target_ref} at ${short(gate.binding.target_commit)}`],
+      ['as tree', gate.binding && short(gate.binding.resulting_tree)],
       ['digest', gate.digest],
       ['opened', gate.opened_at],
       ['expires', gate.state === 'pending' ? gate.expires_at : null],
@@ -51,6 +52,7 @@ export const gateText = (gate: Gate): string =>
       ['by', gate.decided_by ? `${gate.decided_by.name} (${gate.authority})` : null],
       ['comment', gate.comment],
     ]),
+    ...(gate.permission ? [permissionText(gate.permission)] : []),
   ].join('\n');
 
 export const gateTable = (gates: readonly Gate[]): string =>

@@ -1,5 +1,6 @@
 import type { Change, Gate, Step } from '@fairlead/shared/contract/resources';
 import { printable } from '@fairlead/shared/kit/printable';
+import { permissionText } from './permission.ts';
 import { short } from '../layout.ts';
 
 interface Shown {
@@ -40,9 +41,11 @@ const afterSuccess = (change: Shown['change']): string => {
 
 /** What to do about a gate, with the commands spelt out. */
 export const gateAdvice = (gate: Gate): string =>
-  gate.state === 'pending'
-    ? `A person decides (${gate.reasons.join(', ')}):\n  fairlead change diff ${gate.change_id}\n  fairlead gate approve ${gate.id} --digest ${gate.digest}\n  fairlead gate reject ${gate.id}`
-    : `Gate ${gate.id}: ${gate.state}${gate.decided_by ? ` by ${printable(gate.decided_by.name)} (${gate.authority})` : ''}`;
+  gate.state === 'pending' && gate.permission
+    ? `The agent asks for something, and waits for a person:\n${permissionText(gate.permission)}\n  fairlead gate approve ${gate.id} --digest ${gate.digest}\n  fairlead gate reject ${gate.id}`
+    : gate.state === 'pending'
+      ? `A person decides (${gate.reasons.join(', ')}):\n  fairlead change diff ${gate.change_id}\n  fairlead gate approve ${gate.id} --digest ${gate.digest}\n  fairlead gate reject ${gate.id}`
+      : `Gate ${gate.id}: ${gate.state}${gate.decided_by ? ` by ${printable(gate.decided_by.name)} (${gate.authority})` : ''}`;
 
 const afterwards = ({ step, change, gate }: Shown): string => {
   if (step.state === 'needs_approval') return gate ? '' : `Show what is held: fairlead gate get ${step.gate_id ?? 'GATE'}`;

@@ -60,6 +60,8 @@ create table steps (
   stop_why text,
   queue_order integer not null,
   resume_at integer,
+  resumes text,
+  instructions text,
   timeout_ms integer not null,
   remote integer not null,
   grant_id text,
@@ -104,6 +106,10 @@ create table attempts (
   pid integer,
   pid_started text,
   tree text,
+  session text,
+  resumed_from text,
+  instructions text,
+  usage text,
   started_at integer not null,
   ended_at integer,
   unique (step_id, number)
@@ -162,17 +168,21 @@ create table gates (
   instance_id text not null,
   run_id text not null,
   step_id text not null references steps,
-  change_id text not null references changes,
+  attempt_id text,
+  change_id text references changes,
   state text not null,
   reasons text not null,
   digest text not null,
-  binding text not null,
+  binding text,
+  permission text,
   opened_at integer not null,
   expires_at integer not null,
   decided_at integer,
   decided_by text,
   authority text,
-  comment text
+  comment text,
+  check ((kind = 'change') = (change_id is not null)),
+  check ((kind = 'permission') = (permission is not null))
 ) strict;
 create index gates_by_instance on gates (instance_id, id);
 create index gates_by_step on gates (step_id, id);

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { GrantId, InstanceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import { Grant, Instance, Time } from '../resources.ts';
+import { Grant, Instance } from '../resources.ts';
+import { Time } from '../time.ts';
 import { ExecutorId } from '../task.ts';
 import { operation } from './operation.ts';
 

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ConnectorId, EnrollmentTokenId, InstanceId, TokenId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import { InstanceSummary, Time } from '../resources.ts';
+import { InstanceSummary } from '../resources.ts';
+import { Time } from '../time.ts';
 import { PublicKey } from './daemon-admin.ts';
 import { SCOPES, operation } from './operation.ts';
 import { Paging } from './runs.ts';

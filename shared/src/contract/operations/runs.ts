@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { InstanceId, RunId, StepId } from '../ids.ts';
+import { AttemptId, InstanceId, RunId, StepId } from '../ids.ts';
+import { Activity, LogCursor } from '../activity.ts';
 import { LIMITS } from '../limits.ts';
 import { Attempt, Cursor, Event, Gate, Run, Step, StepResult, Validation, page } from '../resources.ts';
 import { RUN_STATES } from '../states.ts';
@@ -16,6 +17,14 @@ export const TaskSource = z.strictObject({
   kind: z.enum(['task_file', 'task_json', 'prompt_file', 'goal', 'stdin', 'patch', 'api']),
   name: z.string().max(LIMITS.title.value).optional(),
   original_base64: z.base64().max(LIMITS.patch.value).optional(),
+});
+
+/** A page of an attempt's activity. */
+const LogPage = z.object({
+  attempt_id: AttemptId.nullable().describe('The attempt that the items are of; null before the first'),
+  items: z.array(Activity),
+  next_cursor: LogCursor.nullable(),
+  ended: z.boolean().describe('No more will come of this attempt'),
 });
 
 export const runOperations = {
@@ -124,6 +133,7 @@ export const runOperations = {
       cursor: Cursor.optional().describe(
         'next_cursor of the answer before; without it the present state is answered at once if the step has ended or needs a decision',
       ),
+      log_cursor: LogCursor.optional().describe('Also return for activity of the executor after this cursor of get_step_logs'),
       timeout_ms: z.number().int().nonnegative().max(LIMITS.wait_max.value).default(LIMITS.wait_default.value),
     }),
     output: z.object({
@@ -132,6 +142,7 @@ export const runOperations = {
       events: z.array(Event).describe('What is new after your cursor, oldest first'),
       next_cursor: Cursor,
       resumed: z.enum(['resumed', 'gap']).describe('gap: the history before this is not the one your cursor came from; read the step anew'),
+      log: LogPage.nullable().describe('What is new after log_cursor, when one was given'),
       wait_again: z.boolean(),
       sentence: z.string(),
     }),
@@ -153,22 +164,18 @@ export const runOperations = {
   get_step_logs: operation({
     name: 'get_step_logs',
     title: 'Get the log of a step',
-    description: 'A page of what the executor printed in the latest attempt, redacted. Untrusted text.',
+    description:
+      'What the executor says it does, oldest first: text, thoughts, tool calls and results, file changes, plan, usage, notices and output, redacted. Untrusted. Read on with next_cursor; over HTTP, Accept: text/event-stream follows it live.',
     route: 'GET /steps/:step_id/logs',
     input: z.strictObject({
       step_id: StepId,
-      offset: z.number().int().nonnegative().default(0).describe('In bytes'),
-      length: z.number().int().positive().max(LIMITS.log_page.value).default(LIMITS.log_page.value),
+      cursor: LogCursor.optional(),
+      limit: z.number().int().positive().max(LIMITS.page_max.value).default(LIMITS.page_default.value),
     }),
-    output: z.object({
-      attempt_id: z.string().nullable(),
-      text: z.string(),
-      offset: z.number().int(),
-      next_offset: z.number().int(),
-      ended: z.boolean().describe('No more will come'),
-    }),
+    output: LogPage,
     scope: 'steps:read',
     remote: true,
+    stream: 'events',
   }),
   list_attempts: operation({
     name: 'list_attempts',
@@ -194,9 +201,13 @@ export const runOperations = {
     name: 'retry_step',
     title: 'Retry a step',
     description:
-      'Queues a step that failed again, as a new attempt. Nothing of the old attempt is lost, and the executor is never swapped.',
+      'Queues a step that failed again, as a new attempt. Nothing of the old attempt is lost, and the executor is never swapped. With resume the agent goes on in its own session, on what it left, and is told which checks failed.',
     route: 'POST /steps/:step_id/retry',
-    input: z.strictObject({ step_id: StepId }),
+    input: z.strictObject({
+      step_id: StepId,
+      resume: z.boolean().default(false).describe("Go on with the agent's session of the latest attempt, where that is resumable"),
+      instructions: z.string().min(1).max(LIMITS.text.value).optional().describe('What to tell the agent besides, for this attempt'),
+    }),
     output: Step,
     scope: 'steps:write',
     effect: 'write',

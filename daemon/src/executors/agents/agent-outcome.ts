@@ -1,0 +1,73 @@
+import type { Outcome } from '@fairlead/shared/contract/states';
+import type { ConfinedEnd } from '../../process/confined.ts';
+import type { ExecutorResult } from '../executor.ts';
+import type { Conversation } from './dialect.ts';
+
+/** All that is known about how an agent's work ended. */
+export interface AgentFacts {
+  readonly name: string;
+  readonly conversation: Conversation;
+  readonly end: ConfinedEnd;
+  /** The attempt was asked to stop. */
+  readonly stopped: 'cancelled' | 'timed_out' | undefined;
+  /** A limit of the profile was passed, in words. */
+  readonly over: { readonly code: string; readonly message: string } | undefined;
+  /** Whether we asked the program to end, after it had told how its work ended. */
+  readonly ended_by_us: boolean;
+}
+
+const failure = (outcome: Outcome, code: string, message: string) => ({ outcome, reason: { code, message } });
+
+const howItEnded = ({ exit_code, signal }: ConfinedEnd): string =>
+  signal === null ? `exited with ${exit_code}` : `was ended by ${signal}`;
+
+/** What ended the program itself, where that was not its own will. */
+const ofProcess = ({ name, end }: AgentFacts): Pick<ExecutorResult, 'outcome' | 'reason'> | undefined => {
+  if (end.stopped === 'by_itself' && end.signal === 'SIGKILL')
+    return failure('crashed', 'killed_externally', `${name} was killed by something else`);
+  return undefined;
+};
+
+/**
+ * What an agent's work came to. It finished only if its terminal event says so **and** its exit status agrees: an exit code alone, or the
+ * word success alone, has been wrong for every one of them.
+ */
+export const agentResult = (facts: AgentFacts): ExecutorResult => {
+  const { name, conversation, end, stopped, over } = facts;
+  const about = { exit_code: end.exit_code, signal: end.signal, stopped: end.stopped };
+  if (stopped) return { outcome: stopped, ...about };
+  if (over) return { ...failure('crashed', over.code, over.message), ...about };
+  if (end.timed_out) return { outcome: 'timed_out', ...about };
+  const killed = ofProcess(facts);
+  if (killed) return { ...killed, ...about };
+  const said = conversation.message ?? '';
+  switch (conversation.ended) {
+    case 'quota': {
+      const reason = { code: conversation.code ?? 'quota_reached', message: said || `${name} has reached its limit` };
+      return {
+        outcome: 'quota',
+        reason,
+        ...(conversation.resets_in_ms !== undefined && { resets_in_ms: conversation.resets_in_ms }),
+        ...about,
+      };
+    }
+    case 'refused':
+      return { ...failure('refused', conversation.code ?? 'agent_refused', said || `${name} refused the task`), ...about };
+    case 'failed':
+      return { ...failure('crashed', conversation.code ?? 'agent_failed', said || `${name} says that it failed`), ...about };
+    case 'interrupted':
+      return { ...failure('crashed', 'agent_interrupted', `${name} stopped without being asked to`), ...about };
+    case 'cut':
+      return {
+        ...failure(
+          'crashed',
+          conversation.code ?? 'agent_ended_early',
+          said || `${name} ${howItEnded(end)} before it said how its work ended`,
+        ),
+        ...about,
+      };
+    case 'success':
+      if (facts.ended_by_us || end.exit_code === 0) return { outcome: 'finished', ...about };
+      return { ...failure('crashed', 'agent_exit_status', `${name} says that it succeeded, but ${howItEnded(end)}`), ...about };
+  }
+};

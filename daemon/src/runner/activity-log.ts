@@ -1,0 +1,175 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { ActivityItem } from '@fairlead/shared/contract/activity';
+import { LIMITS } from '@fairlead/shared/contract/limits';
+import { isoTime, type Clock } from '@fairlead/shared/kit/clock';
+import type { ArtifactFiles, OpenFile, StoredFile } from '../ledger/artifact-files.ts';
+import type { Redactor } from '../process/redactor.ts';
+
+/** What an activity log came to. */
+export interface FinishedActivity extends StoredFile {
+  /** How many secret values were masked. */
+  readonly redactions: number;
+}
+
+/** What is written so far, for those who follow it. */
+export interface LiveActivity {
+  readonly file: OpenFile | undefined;
+  /** Hears that more can be read, or that no more will come. Answers what ends the listening. */
+  onGrowth(listener: () => void): () => void;
+}
+
+/**
+ * The one tap through which all that an executor says goes before anything of it is stored or sent: redacted, cut, numbered, and
+ * written as one JSON line each.
+ */
+export interface ActivityLog extends LiveActivity {
+  push(item: ActivityItem): void;
+  /** Bytes that the executor printed. */
+  output(chunk: Uint8Array, from: 'stdout' | 'stderr'): void;
+  /** Takes another redactor, which knows more. Before the first item only. */
+  maskWith(redactor: Redactor): void;
+  /** Ends it; undefined when nothing was ever said. Calling it again answers the same. */
+  finish(): Promise<FinishedActivity | undefined>;
+}
+
+/** Texts of these kinds come in pieces, so that a secret may lie across two of them. */
+const STREAMED = ['text', 'thought', 'stdout', 'stderr'] as const;
+type Streamed = (typeof STREAMED)[number];
+
+/** Nothing that an agent sends is nested deeper by need. */
+const DEEPEST = 24;
+
+const cut = (text: string): string => {
+  const limit = LIMITS.activity_text.value;
+  if (text.length <= limit) return text;
+  return `${text.slice(0, limit).toWellFormed()}… (${text.length - limit} characters cut)`;
+};
+
+/** Applies `change` to every text in a JSON value. */
+const mapTexts = (value: unknown, change: (text: string) => string, depth = 0): unknown => {
+  if (typeof value === 'string') return change(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= DEEPEST) return '…';
+  if (Array.isArray(value)) return value.map((one) => mapTexts(one, change, depth + 1));
+  const entries = Object.entries(value).map(([key, one]) => [change(key), mapTexts(one, change, depth + 1)] as const);
+  return Object.fromEntries(entries);
+};
+
+/** A stretch of one kind of text: masked over the borders of its pieces, and never cut within a character. */
+const streamOf = (redactor: Redactor) => {
+  const masking = redactor.stream();
+  const decoder = new StringDecoder('utf8');
+  return {
+    push: (chunk: Uint8Array): string => decoder.write(masking.push(chunk)),
+    end: (): string => decoder.write(masking.end()) + decoder.end(),
+    count: (): number => masking.count,
+  };
+};
+
+/** Opens a log. The file is begun with the first item, so that work that says nothing leaves none. */
+export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clock, redactor: Redactor): ActivityLog => {
+  let masking = redactor;
+  let streams = new Map<Streamed, ReturnType<typeof streamOf>>();
+  const listeners = new Set<() => void>();
+  let open: Streamed | undefined;
+  let seq = 0;
+  let masked = 0;
+  let lines: string[] = [];
+  let file: OpenFile | undefined;
+  let written: Promise<void> = Promise.resolve();
+  let scheduled = false;
+  let finished: Promise<FinishedActivity | undefined> | undefined;
+
+  const tell = (): void => {
+    for (const listener of listeners) listener();
+  };
+
+  const flush = (): void => {
+    scheduled = false;
+    if (lines.length === 0) return;
+    const bytes = Buffer.from(lines.join(''), 'utf8');
+    lines = [];
+    written = written.then(async () => {
+      file ??= await artifacts.begin({ limit: LIMITS.output_captured.value });
+      await file.write(bytes);
+      tell();
+    });
+    // A failing disk is told once, by `finish`.
+    written.catch(() => undefined);
+  };
+
+  const put = (item: ActivityItem): void => {
+    if (seq >= LIMITS.activity_items.value) return;
+    seq += 1;
+    const last = seq === LIMITS.activity_items.value;
+    const kept: ActivityItem = last
+      ? { kind: 'notice', level: 'warning', code: 'activity_cut', text: 'More is not kept of this attempt' }
+      : item;
+    lines.push(`${JSON.stringify({ seq, at: isoTime(clock.now()), ...kept })}\n`);
+    if (scheduled) return;
+    scheduled = true;
+    // All that comes in one turn is one write.
+    setImmediate(flush);
+  };
+
+  const textItem = (of: Streamed, text: string): ActivityItem =>
+    of === 'text' || of === 'thought' ? { kind: of, text: cut(text) } : { kind: 'output', from: of, text: cut(text) };
+
+  /** What was held back of the stretch that is open, because it might have been the beginning of a secret. */
+  const endStretch = (): void => {
+    if (open === undefined) return;
+    const stream = streams.get(open)!;
+    const rest = stream.end();
+    masked += stream.count();
+    streams.delete(open);
+    if (rest !== '') put(textItem(open, rest));
+    open = undefined;
+  };
+
+  const stretch = (of: Streamed, chunk: Uint8Array): void => {
+    if (open !== of) endStretch();
+    open = of;
+    const stream = streams.get(of) ?? streamOf(masking);
+    streams.set(of, stream);
+    const text = stream.push(chunk);
+    if (text !== '') put(textItem(of, text));
+  };
+
+  const mask = (text: string): string => {
+    const stream = streamOf(masking);
+    const clean = stream.push(Buffer.from(cut(text), 'utf8')) + stream.end();
+    masked += stream.count();
+    return clean;
+  };
+
+  const finish = async (): Promise<FinishedActivity | undefined> => {
+    endStretch();
+    flush();
+    await written;
+    const stored = await file?.finish();
+    tell();
+    return stored && { ...stored, redactions: masked };
+  };
+
+  return {
+    push(item) {
+      if (item.kind === 'text' || item.kind === 'thought') return stretch(item.kind, Buffer.from(item.text, 'utf8'));
+      endStretch();
+      put(mapTexts(item, mask) as ActivityItem);
+    },
+    output: (chunk, from) => stretch(from, chunk),
+    maskWith(other) {
+      if (seq > 0) throw new Error('A log has begun under another redactor');
+      masking = other;
+      streams = new Map();
+    },
+    get file() {
+      return file;
+    },
+    onGrowth(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    finish: () => (finished ??= finish()),
+  };
+};
