@@ -11,7 +11,7 @@ import { checkGrantedTask } from '../policy/grant.ts';
 import { subjectOf } from '../policy/subject.ts';
 import { causeOf, checkNotHalted, checkOpen, ownRun, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
-import { checkArgv, checkBase, checkCanValidate, checkExecutor, checkSubstance, patchOf, titleOf } from './task-rules.ts';
+import { checkArgv, checkBase, checkCanValidate, checkExecutor, checkFallback, checkSubstance, patchOf, titleOf } from './task-rules.ts';
 
 type Input = InputOf<'submit_task'>;
 
@@ -32,10 +32,11 @@ const checkTask = async (deps: CommandDeps, { task }: Input, asker: Asker, run: 
   }
   const executor = checkExecutor(deps, instance, task.executor ?? instance.default_executor);
   checkSubstance(task, executor, deps.executors(instance));
+  const fallback = checkFallback(deps, instance, task, executor);
   checkArgv(deps, task, asker);
   if (asker.grant) {
     const named = task.validations.filter((validation) => typeof validation === 'string');
-    checkGrantedTask(asker.grant, { executor: executor.id, validations: named });
+    for (const { id } of [executor, ...fallback]) checkGrantedTask(asker.grant, { executor: id, validations: named });
   }
   await checkBase(deps, deps.ledger.read, task.base, run, instance);
   const effective = effectivePolicy(await deps.repositories.ownerPolicy(instance), task);

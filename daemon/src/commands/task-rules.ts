@@ -38,6 +38,34 @@ export const checkExecutor = (deps: CommandDeps, instance: InstanceRecord, id: s
   });
 };
 
+/**
+ * The executors that a task allows when the one before has reached its limit.
+ * @throws FairleadError `invalid_input` for one that is no agent or is named twice, and as `checkExecutor`
+ */
+export const checkFallback = (
+  deps: CommandDeps,
+  instance: InstanceRecord,
+  task: Pick<TaskSpec, 'fallback'>,
+  first: ExecutorInfo,
+): ExecutorInfo[] => {
+  const named = new Set([first.id]);
+  return task.fallback.map((id, index) => {
+    const field = `task.fallback[${index}]`;
+    if (named.has(id))
+      throw new FairleadError('invalid_input', { field, rule: 'must be another executor', detail: `${field}: ${id} is named already` });
+    named.add(id);
+    const found = checkExecutor(deps, instance, id);
+    if (isAgent(found) && isAgent(first)) return found;
+    throw new FairleadError('invalid_input', {
+      field,
+      rule: 'must be an agent, after an agent',
+      detail: `${field}: only agents reach limits of a model and follow one another`,
+    });
+  });
+};
+
+const isAgent = ({ limits }: ExecutorInfo): boolean => limits !== null;
+
 /** Checks run code: @throws FairleadError `sandbox_unavailable` where some would run and nothing can confine them */
 export const checkCanValidate = (deps: CommandDeps, instance: InstanceRecord, validations: number): void => {
   if (validations === 0 || deps.confinement(instance) !== undefined) return;
