@@ -62,6 +62,7 @@ export const LIMITS = {
   change_lines_soft: limit(1500, 'items', 'changed lines above which a gate opens'),
   change_files_hard: limit(2_000, 'items', 'changed files above which the fence fails'),
   change_lines_hard: limit(100_000, 'items', 'changed lines above which the fence fails'),
+  permission_request: limit(64 * KiB, 'characters', 'what is parsed of a permission request: the command, paths and URLs'),
   gate_life: limit(14, 'days', 'a gate that nobody decides expires'),
 } as const satisfies Record<string, Limit>;
 
