@@ -15,7 +15,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   'daemon/config': GROUND,
   'daemon/core': [CONTRACT],
-  'daemon/policy': [CONTRACT, 'daemon/core'],
+  'daemon/policy': [...GROUND, 'daemon/core'],
   'daemon/ledger': [...GROUND, 'daemon/core', 'daemon/policy'],
   'daemon/process': [...GROUND, 'daemon/config'],
   'daemon/egress': [...GROUND, 'daemon/process'],
@@ -234,6 +234,9 @@ const RESERVED: readonly { readonly imports: RegExp; readonly only: (module: str
   },
 ];
 
+/** What pure modules may import of kit: pure functions. The rest of kit has clocks, files and sockets. */
+const PURE_KIT: ReadonlySet<string> = new Set(['shared/src/kit/printable.ts']);
+
 const importFaults = (file: SourceFile, module: string, table: Readonly<Record<string, readonly string[]>>): string[] =>
   importsOf(file).flatMap((specifier) => {
     const path = resolveImport(file, specifier);
@@ -245,6 +248,8 @@ const importFaults = (file: SourceFile, module: string, table: Readonly<Record<s
     if (other === module) return [];
     if (path.endsWith('package.json')) return [];
     if (other === undefined) return [`${file.path}: imports ${specifier}, which is in no module`];
+    if (other === KIT && PURE.has(module) && !PURE_KIT.has(path))
+      return [`${file.path}: ${module} may not import ${specifier}; of kit a pure module takes pure functions only`];
     return table[module]!.includes(other) ? [] : [`${file.path}: ${module} may not import ${other} (${specifier})`];
   });
 

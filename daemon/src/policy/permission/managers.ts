@@ -225,7 +225,7 @@ export const judgeManager = (name: string, args: readonly ShellWord[], notes: No
     notes.rule('proc.runs_program');
   if (rule !== 'dev.run') return;
   const folder = knownValue(folders[0]);
-  const base = folder === undefined || /\.toml$/.test(folder) ? '' : `${folder.replace(/\/+$/, '')}/`;
+  const base = folder === undefined || folder.endsWith('.toml') ? '' : `${folder.replace(/\/+$/, '')}/`;
   notes.executes(...files.map((file) => `${base}${file}`));
   const script = /^(run|run-script|rum|urn|task)$/.test(verb?.value ?? '') ? takeApart(rest, {}, true).operands[0] : verb;
   if (script?.value === null) notes.rule('shell.dynamic_argument');

@@ -101,10 +101,10 @@ const find: Handler = (args, notes) => {
 const dd: Handler = (args, notes) => {
   notes.rule('fs.write');
   for (const word of args) {
-    const of = /^of=/.test(word.prefix);
+    const of = word.prefix.startsWith('of=');
     const rest = { ...word, value: word.value?.slice(3) ?? null, prefix: word.prefix.slice(3) };
     if (of) notes.touch('write', rest);
-    else if (/^if=/.test(word.prefix)) notes.touch('read', rest);
+    else if (word.prefix.startsWith('if=')) notes.touch('read', rest);
     else if (word.value === null && word.prefix.length < 3) notes.rule('fs.dynamic_path');
   }
 };
@@ -213,49 +213,46 @@ const curl: Handler = (args, notes) => {
   const taken = takeApart(args, {
     short: 'AbcCdDeEFHhIKmoPQrtTuUwxXyYz',
     long: [
-      ...[
-        '--data',
-        '--data-raw',
-        '--data-binary',
-        '--data-urlencode',
-        '--json',
-        '--form',
-        '--form-string',
-        '--upload-file',
-        '--request',
-        '--output',
-        '--output-dir',
-        '--header',
-        '--user',
-        '--url',
-      ],
-      ...[
-        '--user-agent',
-        '--referer',
-        '--cookie',
-        '--cookie-jar',
-        '--dump-header',
-        '--config',
-        '--proxy',
-        '--max-time',
-        '--connect-timeout',
-        '--retry',
-        '--write-out',
-        '--cacert',
-        '--cert',
-        '--key',
-        '--resolve',
-        '--connect-to',
-        '--unix-socket',
-        '--trace',
-        '--trace-ascii',
-        '--stderr',
-        '--etag-save',
-        '--hsts',
-        '--alt-svc',
-        '--libcurl',
-        '--range',
-      ],
+      '--data',
+      '--data-raw',
+      '--data-binary',
+      '--data-urlencode',
+      '--json',
+      '--form',
+      '--form-string',
+      '--upload-file',
+      '--request',
+      '--output',
+      '--output-dir',
+      '--header',
+      '--user',
+      '--url',
+
+      '--user-agent',
+      '--referer',
+      '--cookie',
+      '--cookie-jar',
+      '--dump-header',
+      '--config',
+      '--proxy',
+      '--max-time',
+      '--connect-timeout',
+      '--retry',
+      '--write-out',
+      '--cacert',
+      '--cert',
+      '--key',
+      '--resolve',
+      '--connect-to',
+      '--unix-socket',
+      '--trace',
+      '--trace-ascii',
+      '--stderr',
+      '--etag-save',
+      '--hsts',
+      '--alt-svc',
+      '--libcurl',
+      '--range',
     ],
   });
   const urls = [...taken.operands, ...valuesOf(taken, '--url')];
@@ -721,8 +718,7 @@ const PROGRAMS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ...each('source .', () => source),
   ...each(
     'alias unalias enable hash',
-    () => (args, notes) =>
-      notes.rule(args.length === 0 || args.every(({ value }) => value === '-p' || value === '-r') ? 'shell.builtin' : 'shell.redefines'),
+    () => (args, notes) => notes.rule(args.every(({ value }) => value === '-p' || value === '-r') ? 'shell.builtin' : 'shell.redefines'),
   ),
   ['shopt', shopt],
   ...each('sudo doas su pkexec runuser gosu su-exec setpriv newgrp sg login', () => say('proc.privilege')),

@@ -271,7 +271,7 @@ class Reader {
         continue;
       }
       const { operator } = one;
-      const duplicates = /&$/.test(operator) && /^(\d+-?|-)$/.test(target.value ?? '');
+      const duplicates = operator.endsWith('&') && /^(\d+-?|-)$/.test(target.value ?? '');
       const reads = operator === '<' || operator === '<>';
       if (reads) stdin = { kind: 'file', file: target };
       if (operator === '<&') stdin = { kind: 'pipe' };
