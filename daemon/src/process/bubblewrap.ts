@@ -9,6 +9,7 @@ import { INSIDE, type ConfinedOrder, type Forward, type Sandbox } from './confin
 import { checkMounts, mountedPlaces, mountsOf, placed, type PlannedMount } from './places.ts';
 import { descendantsOf, innermostPidOf, isAlive, MARK, signalPid, startTokenOf, type ProcessName } from './process-table.ts';
 import { searchPath } from './run.ts';
+import { limitsOf, lookAtNamespace } from './usage.ts';
 
 /** How far this machine lets bubblewrap go; the strongest that works is taken. */
 export const VARIANTS = [
@@ -268,7 +269,10 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
         inner === undefined ? outer : { pid: inner, started: (await startTokenOf(inner)) ?? 'ended' },
         bridge !== undefined,
       );
-      return followChild(bwrapped, order, ending, { mark, places, exitOf });
+      const inMemory = ['tmp', 'dev/shm', ...(order.home === undefined ? [HOME] : [])];
+      const limits = limitsOf(order.limits);
+      const look = () => (inner === undefined ? Promise.resolve(undefined) : lookAtNamespace(`/proc/${inner}/root`, inMemory, limits));
+      return followChild(bwrapped, order, ending, { mark, places, exitOf, look });
     },
   };
 };

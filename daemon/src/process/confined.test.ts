@@ -204,8 +204,34 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
   it('tells a signal that was not ours from a stop', async () => {
     const child = await sandbox.start({ ...SLEEP, ...place() });
     process.kill(child.pid, 'SIGKILL');
-    expect(await child.ended).toMatchObject({ signal: 'SIGKILL', stopped: 'by_itself', timed_out: false });
-    expect(await run(sandbox, 'kill -TERM $$')).toMatchObject({ signal: 'SIGTERM', stopped: 'by_itself' });
+    expect(await child.ended).toMatchObject({ signal: 'SIGKILL', stopped: 'by_itself', timed_out: false, killed_by: 'other' });
+    expect(await run(sandbox, 'kill -TERM $$')).toMatchObject({ signal: 'SIGTERM', stopped: 'by_itself', killed_by: 'other' });
+    expect(await run(sandbox, 'exit 1')).toMatchObject({ exit_code: 1, signal: null, killed_by: null, exceeded: null });
+    const stopped = await sandbox.start({ ...SLEEP, ...place() });
+    expect(await stopped.stop()).toMatchObject({ stopped: 'confirmed', killed_by: 'fairlead', exceeded: null });
+  });
+
+  it('stops what fills the disk, wherever it may write, and says so', async () => {
+    const limits = { disk: 60 * 1024 * 1024 };
+    const fill = (path: string) => `mkdir -p ${path}/d && head -c 150000000 /dev/zero > ${path}/d/f; sleep 7775`;
+    expect(await run(sandbox, fill('.'), { limits })).toMatchObject({ exceeded: 'disk', killed_by: 'fairlead', stopped: 'confirmed' });
+    expect(await run(sandbox, fill('"$FAIRLEAD_OUT"'), { limits })).toMatchObject({ exceeded: 'disk' });
+    expect(await run(sandbox, 'head -c 30000000 /dev/zero > f; truncate -s 1T sparse; sleep 2', { limits })).toMatchObject({
+      exit_code: 0,
+      exceeded: null,
+    });
+  });
+
+  it.runIf(kind !== 'unconfined')('stops what starts too many processes or takes too much memory, and says so', async () => {
+    const bomb = await run(sandbox, 'while :; do sleep 7776 & done', { limits: { processes: 100 } });
+    expect(bomb).toMatchObject({ exceeded: 'processes', killed_by: 'fairlead', stopped: 'confirmed' });
+    expect(await sleepers('7776')).toBe(0);
+    const limits = { memory: 300 * 1024 * 1024 };
+    const hog = 'const kept = []; setInterval(() => kept.push(Buffer.alloc(5e6, 1)), 5)';
+    expect(await run(sandbox, '', { argv: ['node', '-e', hog], limits })).toMatchObject({ exceeded: 'memory', stopped: 'confirmed' });
+    for (const at of ['/tmp', '$HOME', '/dev/shm'])
+      expect(await run(sandbox, `head -c 400000000 /dev/zero > ${at}/f; sleep 7775`, { limits })).toMatchObject({ exceeded: 'memory' });
+    expect(await run(sandbox, 'head -c 100000000 /dev/zero > /tmp/f; sleep 1', { limits })).toMatchObject({ exit_code: 0, exceeded: null });
   });
 
   it('says when a program does not exist', async () => {
