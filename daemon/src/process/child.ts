@@ -27,6 +27,8 @@ export interface ChildOrder {
   readonly detached: boolean;
   /** Whether descriptor 3 is a pipe that the program writes to. */
   readonly info: boolean;
+  /** An open file of ours that is the program's descriptor 4. */
+  readonly file4?: number;
 }
 
 /** A started child. Everything that it says is listened to from its first moment: Node throws away what nobody reads when a child ends. */
@@ -63,7 +65,8 @@ export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']):
     env: order.env,
     extendEnv: false,
     detached: order.detached,
-    stdio: ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : [])],
+    // A descriptor may have any number, but the types of execa know only the first few.
+    stdio: ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : []), ...(order.file4 === undefined ? [] : [order.file4 as 3])],
     // Output is counted and passed on here, its end and all signals are followed here; execa only starts the program.
     buffer: false,
     encoding: 'buffer',

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bubblewrap, VARIANTS, type Variant } from './bubblewrap.ts';
 import type { Sandbox } from './confined.ts';
+import { forbidCoreDumps } from './core-dumps.ts';
 import { runProgram } from './run.ts';
 import { unconfined } from './unconfined.ts';
 
@@ -82,11 +83,14 @@ const findBubblewrap = async (
   }
   if (!(await installed())) return { reason: 'bubblewrap (bwrap) is not installed', cure: await installCommand() };
   let why = '';
-  for (const variant of VARIANTS as readonly Variant[]) {
-    const sandbox = await bubblewrap({ variant, folder: join(folder, 'files'), toolchain });
-    const wrong = await tryVariant(sandbox, folder);
-    if (wrong === undefined) return { sandbox };
-    why ||= wrong;
+  // A kernel that cannot filter system calls is rarer than one that cannot do the strongest variant, so it is tried last.
+  for (const filtered of [true, false]) {
+    for (const variant of VARIANTS as readonly Variant[]) {
+      const sandbox = await bubblewrap({ variant, filtered, folder: join(folder, 'files'), toolchain });
+      const wrong = await tryVariant(sandbox, folder);
+      if (wrong === undefined) return { sandbox };
+      why ||= wrong;
+    }
   }
   return { reason: `bubblewrap is installed but does not work here: ${why}`, cure: cureFor(why) };
 };
@@ -103,6 +107,7 @@ export const detectConfinement = async ({
   readonly toolchain: readonly string[];
 }): Promise<Confining> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await forbidCoreDumps();
   const found = await findBubblewrap(folder, toolchain);
   return {
     sandbox: 'sandbox' in found ? found.sandbox : undefined,
