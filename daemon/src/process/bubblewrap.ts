@@ -5,6 +5,7 @@ import { randomBytes } from '@fairlead/shared/kit/clock';
 import { constants } from 'node:os';
 import { prepareBridge, type Bridge } from './bridge.ts';
 import { followChild, launchChild, type Ending, type Exit } from './child.ts';
+import type { ControlGroup, ControlGroups } from './control-groups.ts';
 import { INSIDE, type ConfinedOrder, type Forward, type Sandbox } from './confined.ts';
 import { checkMounts, mountedPlaces, mountsOf, placed, type PlannedMount } from './places.ts';
 import { descendantsOf, innermostPidOf, isAlive, MARK, signalPid, startTokenOf, type ProcessName } from './process-table.ts';
@@ -113,6 +114,8 @@ export interface BubblewrapSetup {
   readonly variant: Variant;
   /** Whether system calls are filtered; not every kernel can, and not every processor's numbers are known. */
   readonly filtered: boolean;
+  /** Where this machine lends us control groups. */
+  readonly groups?: ControlGroups;
   /** Private folder for the few files that are mounted over the system's. */
   readonly folder: string;
   readonly toolchain: readonly string[];
@@ -237,15 +240,25 @@ const endingOf = (outer: ProcessName, inner: ProcessName, bridged: boolean): End
 const unavailable = (detail: string, cause?: unknown): FairleadError =>
   new FairleadError('sandbox_unavailable', { detail, ...(cause !== undefined && { cause }) });
 
+/** A shell joins the group and becomes the program, so that nothing of the order is ever outside of it. */
+const joining = ({ members }: ControlGroup, command: readonly string[]): string[] => [
+  '/bin/sh',
+  '-c',
+  'echo $$ > "$0" && exec "$@"',
+  members,
+  ...command,
+];
+
 const SIGNALS = new Map<number, string>(Object.entries(constants.signals).map(([name, number]) => [128 + number, name]));
 
 /** bubblewrap passes on the end by a signal as an exit code. */
 const exitOf = ({ code, signal }: Exit): Exit => ({ code, signal: signal ?? (code === null ? null : (SIGNALS.get(code) ?? null)) });
 
-const detailOf = ({ variant }: BubblewrapSetup, { filter }: Ready): string =>
+const detailOf = ({ variant, groups }: BubblewrapSetup, { filter }: Ready): string =>
   [
     `bubblewrap (${variant.name}): no network but what is forwarded, no home but what is given, only the checkout and what is given is writable`,
     'processes, memory and disk are looked at several times a second, and what takes too much is ended',
+    ...(groups === undefined ? [] : ['processes and memory are limited by the kernel too']),
     ...(filter === undefined ? ['system calls are not filtered, so keyrings of whoever started the daemon can be read'] : []),
   ].join('; ');
 
@@ -264,9 +277,15 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
       const places = mountedPlaces(order);
       const real = { argv: placed(order.argv, places), env: environmentFor(order, mark) };
       const { argv, env } = bridge ? bridge.wrap(real.argv, real.env) : real;
+      const limits = limitsOf(order.limits);
+      const group = await setup.groups?.make(limits).catch((cause: unknown) => {
+        throw unavailable('A control group could not be made', cause);
+      });
+      const command = ['bwrap', ...argumentsFor(ready, mounts, argv)];
+      const [file = '', ...args] = group ? joining(group, command) : command;
       const launched = {
-        file: 'bwrap',
-        args: argumentsFor(ready, mounts, argv),
+        file,
+        args,
         cwd: '/',
         // This path finds bwrap itself; inside it is replaced by that of the order.
         env: { ...env, PATH: searchPath() },
@@ -276,7 +295,8 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
       // bubblewrap reads it to its end, and a descriptor that two read has one place in the file; so each has its own.
       const filter = ready.filter === undefined ? undefined : await open(ready.filter, 'r');
       const bwrapped = await launchChild({ ...launched, ...(filter && { file4: filter.fd }) }, order.output)
-        .catch((cause: unknown) => {
+        .catch(async (cause: unknown) => {
+          await group?.remove();
           throw unavailable('bubblewrap could not be started', cause);
         })
         .finally(() => filter?.close());
@@ -290,9 +310,9 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
         bridge !== undefined,
       );
       const inMemory = ['tmp', 'dev/shm', ...(order.home === undefined ? [HOME] : [])];
-      const limits = limitsOf(order.limits);
       const look = () => (inner === undefined ? Promise.resolve(undefined) : lookAtNamespace(`/proc/${inner}/root`, inMemory, limits));
-      return followChild(bwrapped, order, ending, { mark, places, exitOf, look });
+      const grouped = group && { outOfMemory: group.outOfMemory, cleaned: group.remove };
+      return followChild(bwrapped, order, ending, { mark, places, exitOf, look, ...grouped });
     },
   };
 };

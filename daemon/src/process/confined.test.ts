@@ -341,7 +341,7 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
     }
   });
 
-  const unfiltered = sandbox.detail.includes('system calls are not filtered');
+  const unfiltered = confining.sandbox?.detail.includes('system calls are not filtered');
   const held = attacks().filter(([name]) => !unfiltered || !/keyring|virtual machine/.test(name));
   it.each(held.map(([name]) => name))('%s', async (name) => {
     const script = attacks().find(([title]) => title === name)![1];
@@ -349,6 +349,15 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
     expect(end.exit_code, end.text).not.toBe(0);
     expect(end.text).not.toMatch(/PRIVATE KEY|flo_token/);
   });
+
+  it.runIf(confining.sandbox?.detail.includes('limited by the kernel'))(
+    'and tells when the kernel ended it for want of memory',
+    async () => {
+      const hog = 'const kept = []; for (;;) kept.push(Buffer.alloc(50e6, 1));';
+      const end = await run(sandbox, '', { argv: ['node', '-e', hog], limits: { memory: 300 * 1024 * 1024 } });
+      expect(end).toMatchObject({ exceeded: 'memory', killed_by: 'oom', stopped: 'by_itself' });
+    },
+  );
 
   it('but lets node and git work', async () => {
     const end = await run(

@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bubblewrap, VARIANTS, type Variant } from './bubblewrap.ts';
+import { bubblewrap, VARIANTS, type BubblewrapSetup, type Variant } from './bubblewrap.ts';
 import type { Sandbox } from './confined.ts';
+import { findControlGroups } from './control-groups.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import { runProgram } from './run.ts';
 import { unconfined } from './unconfined.ts';
+import { limitsOf } from './usage.ts';
 
 /** What this machine has. */
 export interface Confining {
@@ -71,6 +73,15 @@ const cureFor = (why: string): string => {
   return 'Run bwrap --ro-bind / / --unshare-pid --proc /proc true to see what this system refuses';
 };
 
+type Way = Pick<BubblewrapSetup, 'variant' | 'filtered' | 'groups'>;
+
+/** Everything that bubblewrap can be asked for, the strongest first. A kernel without a filter for system calls is the rarest lack. */
+const waysToTry = async (): Promise<Way[]> => {
+  const groups = await findControlGroups(limitsOf());
+  const ways = [true, false].flatMap((filtered) => (VARIANTS as readonly Variant[]).map((variant) => ({ variant, filtered })));
+  return [...(groups ? ways.map((way) => ({ ...way, groups })) : []), ...ways];
+};
+
 const findBubblewrap = async (
   folder: string,
   toolchain: readonly string[],
@@ -83,14 +94,11 @@ const findBubblewrap = async (
   }
   if (!(await installed())) return { reason: 'bubblewrap (bwrap) is not installed', cure: await installCommand() };
   let why = '';
-  // A kernel that cannot filter system calls is rarer than one that cannot do the strongest variant, so it is tried last.
-  for (const filtered of [true, false]) {
-    for (const variant of VARIANTS as readonly Variant[]) {
-      const sandbox = await bubblewrap({ variant, filtered, folder: join(folder, 'files'), toolchain });
-      const wrong = await tryVariant(sandbox, folder);
-      if (wrong === undefined) return { sandbox };
-      why ||= wrong;
-    }
+  for (const how of await waysToTry()) {
+    const sandbox = await bubblewrap({ ...how, folder: join(folder, 'files'), toolchain });
+    const wrong = await tryVariant(sandbox, folder);
+    if (wrong === undefined) return { sandbox };
+    why ||= wrong;
   }
   return { reason: `bubblewrap is installed but does not work here: ${why}`, cure: cureFor(why) };
 };
