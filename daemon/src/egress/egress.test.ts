@@ -70,7 +70,7 @@ const everything = (): boolean => true;
 describe('the proxy', () => {
   it('reaches a listed host by tunnel and by plain request, and counts it', async () => {
     const { port } = await serve((request, response) =>
-      response.end(`${request.method} ${request.url} ${request.headers.host} ${request.headers['x-own']}`),
+      response.end(`${request.method} ${request.url} ${request.headers.host} ${String(request.headers['x-own'])}`),
     );
     const { egress, refusals } = await open({
       network: { mode: 'listed', hosts: [`registry.example:${port}`] },
@@ -235,7 +235,7 @@ describe('the gateway', () => {
       path = request.url!;
       response.writeHead(302, {
         location: 'https://elsewhere.example/',
-        'x-echo': `key ${request.headers['x-api-key']}`,
+        'x-echo': `key ${String(request.headers['x-api-key'])}`,
         connection: 'x-hop',
         'x-hop': '1',
         'x-kept': 'k',
@@ -292,12 +292,12 @@ describe('the gateway', () => {
 
   it('passes an event stream on chunk by chunk, and ends it with whoever hangs up', async () => {
     let send: (text: string) => void = () => undefined;
-    let hungUp = false;
+    const hungUp = new AbortController();
     const { port } = await serve((request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.flushHeaders();
       send = (text) => response.write(`data: ${text}\n\n`);
-      request.once('close', () => (hungUp = true));
+      request.once('close', () => hungUp.abort());
     });
     const { egress } = await open({ routes: [route(port)] });
     const outgoing = requestHttp({ socketPath: socketOf(egress), path: '/stream', method: 'POST' });
@@ -311,7 +311,7 @@ describe('the gateway', () => {
     }
     incoming.on('error', () => undefined);
     incoming.destroy();
-    while (!hungUp) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!hungUp.signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 
   it('carries a large body both ways in bounded memory, at the speed of the reader', async () => {

@@ -1,14 +1,17 @@
-import { lstat, mkdir, readlink, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { randomBytes } from '@fairlead/shared/kit/clock';
 import { constants } from 'node:os';
 import { prepareBridge, type Bridge } from './bridge.ts';
 import { followChild, launchChild, type Ending, type Exit } from './child.ts';
+import type { ControlGroup, ControlGroups } from './control-groups.ts';
 import { INSIDE, type ConfinedOrder, type Forward, type Sandbox } from './confined.ts';
 import { checkMounts, mountedPlaces, mountsOf, placed, type PlannedMount } from './places.ts';
 import { descendantsOf, innermostPidOf, isAlive, MARK, signalPid, startTokenOf, type ProcessName } from './process-table.ts';
 import { searchPath } from './run.ts';
+import { systemCallFilter } from './system-calls.ts';
+import { limitsOf, lookAtNamespace } from './usage.ts';
 
 /** How far this machine lets bubblewrap go; the strongest that works is taken. */
 export const VARIANTS = [
@@ -109,6 +112,10 @@ const ISOLATION = [
 
 export interface BubblewrapSetup {
   readonly variant: Variant;
+  /** Whether system calls are filtered; not every kernel can, and not every processor's numbers are known. */
+  readonly filtered: boolean;
+  /** Where this machine lends us control groups. */
+  readonly groups?: ControlGroups;
   /** Private folder for the few files that are mounted over the system's. */
   readonly folder: string;
   readonly toolchain: readonly string[];
@@ -116,10 +123,12 @@ export interface BubblewrapSetup {
 
 interface Ready {
   readonly args: readonly string[];
+  /** The file with the filter of system calls. */
+  readonly filter: string | undefined;
   readonly bridgeTo: (forwards: readonly Forward[]) => Bridge;
 }
 
-const prepare = async ({ variant, folder, toolchain }: BubblewrapSetup): Promise<Ready> => {
+const prepare = async ({ variant, filtered, folder, toolchain }: BubblewrapSetup): Promise<Ready> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const files: string[] = [];
   for (const [name, content] of Object.entries(FILES)) {
@@ -160,9 +169,13 @@ const prepare = async ({ variant, folder, toolchain }: BubblewrapSetup): Promise
     'PATH',
     [...(await programFolders(toolchain)), SYSTEM_PATH].join(':'),
   ];
+  const program = filtered ? systemCallFilter() : undefined;
+  const filter = program && join(folder, 'system-calls.bpf');
+  if (filter !== undefined) await writeFile(filter, program!, { mode: 0o600 });
   const visible = [...SYSTEM_FOLDERS, ...toolchain];
   return {
-    args,
+    args: filter === undefined ? args : [...args, '--seccomp', '4'],
+    filter,
     bridgeTo: await prepareBridge(folder, (path) => visible.some((shown) => path.startsWith(`${shown}/`))),
   };
 };
@@ -227,17 +240,34 @@ const endingOf = (outer: ProcessName, inner: ProcessName, bridged: boolean): End
 const unavailable = (detail: string, cause?: unknown): FairleadError =>
   new FairleadError('sandbox_unavailable', { detail, ...(cause !== undefined && { cause }) });
 
+/** A shell joins the group and becomes the program, so that nothing of the order is ever outside of it. */
+const joining = ({ members }: ControlGroup, command: readonly string[]): string[] => [
+  '/bin/sh',
+  '-c',
+  'echo $$ > "$0" && exec "$@"',
+  members,
+  ...command,
+];
+
 const SIGNALS = new Map<number, string>(Object.entries(constants.signals).map(([name, number]) => [128 + number, name]));
 
 /** bubblewrap passes on the end by a signal as an exit code. */
 const exitOf = ({ code, signal }: Exit): Exit => ({ code, signal: signal ?? (code === null ? null : (SIGNALS.get(code) ?? null)) });
+
+const detailOf = ({ variant, groups }: BubblewrapSetup, { filter }: Ready): string =>
+  [
+    `bubblewrap (${variant.name}): no network but what is forwarded, no home but what is given, only the checkout and what is given is writable`,
+    'processes, memory and disk are looked at several times a second, and what takes too much is ended',
+    ...(groups === undefined ? [] : ['processes and memory are limited by the kernel too']),
+    ...(filter === undefined ? ['system calls are not filtered, so keyrings of whoever started the daemon can be read'] : []),
+  ].join('; ');
 
 /** bubblewrap: namespaces of its own for processes, network, IPC and host name, and a file system that holds only what is mounted here. */
 export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
   const ready = await prepare(setup);
   return {
     kind: 'bubblewrap',
-    detail: `bubblewrap (${setup.variant.name}): no network, no home, only the checkout is writable; memory and the number of processes are not limited`,
+    detail: detailOf(setup, ready),
     async start(order) {
       const forwards = order.network?.forwards ?? [];
       const bridge = forwards.length === 0 ? undefined : ready.bridgeTo(forwards);
@@ -247,18 +277,29 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
       const places = mountedPlaces(order);
       const real = { argv: placed(order.argv, places), env: environmentFor(order, mark) };
       const { argv, env } = bridge ? bridge.wrap(real.argv, real.env) : real;
+      const limits = limitsOf(order.limits);
+      const group = await setup.groups?.make(limits).catch((cause: unknown) => {
+        throw unavailable('A control group could not be made', cause);
+      });
+      const command = ['bwrap', ...argumentsFor(ready, mounts, argv)];
+      const [file = '', ...args] = group ? joining(group, command) : command;
       const launched = {
-        file: 'bwrap',
-        args: argumentsFor(ready, mounts, argv),
+        file,
+        args,
         cwd: '/',
         // This path finds bwrap itself; inside it is replaced by that of the order.
         env: { ...env, PATH: searchPath() },
         detached: false,
         info: true,
       };
-      const bwrapped = await launchChild(launched, order.output).catch((cause: unknown) => {
-        throw unavailable('bubblewrap could not be started', cause);
-      });
+      // bubblewrap reads it to its end, and a descriptor that two read has one place in the file; so each has its own.
+      const filter = ready.filter === undefined ? undefined : await open(ready.filter, 'r');
+      const bwrapped = await launchChild({ ...launched, ...(filter && { file4: filter.fd }) }, order.output)
+        .catch(async (cause: unknown) => {
+          await group?.remove();
+          throw unavailable('bubblewrap could not be started', cause);
+        })
+        .finally(() => filter?.close());
       const { child } = bwrapped;
       const outer = { pid: child.pid!, started: (await startTokenOf(child.pid!)) ?? 'ended' };
       const inner = innerPid(await bwrapped.info);
@@ -268,7 +309,10 @@ export const bubblewrap = async (setup: BubblewrapSetup): Promise<Sandbox> => {
         inner === undefined ? outer : { pid: inner, started: (await startTokenOf(inner)) ?? 'ended' },
         bridge !== undefined,
       );
-      return followChild(bwrapped, order, ending, { mark, places, exitOf });
+      const inMemory = ['tmp', 'dev/shm', ...(order.home === undefined ? [HOME] : [])];
+      const look = () => (inner === undefined ? Promise.resolve(undefined) : lookAtNamespace(`/proc/${inner}/root`, inMemory, limits));
+      const grouped = group && { outOfMemory: group.outOfMemory, cleaned: group.remove };
+      return followChild(bwrapped, order, ending, { mark, places, exitOf, look, ...grouped });
     },
   };
 };

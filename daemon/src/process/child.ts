@@ -4,7 +4,9 @@ import { execa } from 'execa';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import type { ConfinedEnd, ConfinedOrder, ConfinedProcess, Places } from './confined.ts';
+import { mountsOf } from './places.ts';
 import { nameProcess, waitGone } from './process-table.ts';
+import { diskWatch, limitsOf, type Exceeded } from './usage.ts';
 
 /** How one kind of confinement ends what it started. */
 export interface Ending {
@@ -25,6 +27,8 @@ export interface ChildOrder {
   readonly detached: boolean;
   /** Whether descriptor 3 is a pipe that the program writes to. */
   readonly info: boolean;
+  /** An open file of ours that is the program's descriptor 4. */
+  readonly file4?: number;
 }
 
 /** A started child. Everything that it says is listened to from its first moment: Node throws away what nobody reads when a child ends. */
@@ -32,6 +36,8 @@ export interface Launched {
   readonly child: ChildProcess;
   /** Bytes of output that were dropped so far. */
   readonly dropped: () => number;
+  /** Resolves when so much was dropped that the program counts as running away. */
+  readonly flooded: Promise<void>;
   readonly exited: Promise<Exit>;
   /** Everything written to descriptor 3. */
   readonly info: Promise<string>;
@@ -59,7 +65,8 @@ export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']):
     env: order.env,
     extendEnv: false,
     detached: order.detached,
-    stdio: ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : [])],
+    // A descriptor may have any number, but the types of execa know only the first few.
+    stdio: ['pipe', 'pipe', 'pipe', ...(order.info ? (['pipe'] as const) : []), ...(order.file4 === undefined ? [] : [order.file4 as 3])],
     // Output is counted and passed on here, its end and all signals are followed here; execa only starts the program.
     buffer: false,
     encoding: 'buffer',
@@ -69,7 +76,7 @@ export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']):
   });
   child.stdin?.on('error', () => undefined);
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-  const launched = { child, dropped: passOutput(child, output), exited, info: readAll(child.stdio[3]) };
+  const launched = { child, ...passOutput(child, output), exited, info: readAll(child.stdio[3]) };
   return new Promise((resolve, reject) => {
     child.once('spawn', () => resolve(launched));
     // Without a pid it never ran: not found, no descriptors left, arguments too long.
@@ -77,22 +84,25 @@ export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']):
   });
 };
 
-/** Passes output on up to the limit for both streams together; answers how much was dropped. */
-const passOutput = (child: ChildProcess, output: ConfinedOrder['output']): (() => number) => {
+/** Passes output on up to the limit for both streams together, and counts what is dropped. */
+const passOutput = (child: ChildProcess, output: ConfinedOrder['output']): Pick<Launched, 'dropped' | 'flooded'> => {
   let left: number = LIMITS.output_captured.value;
   let dropped = 0;
+  let flood = (): void => undefined;
+  const flooded = new Promise<void>((resolve) => (flood = resolve));
   const pass = (stream: Readable, from: 'stdout' | 'stderr') => {
     stream.on('data', (chunk: Buffer) => {
       const kept = chunk.subarray(0, left);
       left -= kept.length;
       dropped += chunk.length - kept.length;
+      if (dropped > LIMITS.output_flood.value) flood();
       if (kept.length > 0) output(kept, from);
     });
     stream.on('error', () => undefined);
   };
   pass(child.stdout!, 'stdout');
   pass(child.stderr!, 'stderr');
-  return () => dropped;
+  return { dropped: () => dropped, flooded };
 };
 
 /** How long the pipes may stay open after everything is gone; what still holds them then is not ours. */
@@ -142,49 +152,89 @@ export interface Following {
   readonly places: Places;
   /** Reads the exit of the outermost process; where that is a wrapper, its words for the end of what it wraps. */
   readonly exitOf?: (exit: Exit) => Exit;
+  /** Looks at what the order uses up at this moment; asked again and again. */
+  readonly look?: () => Promise<Exceeded | undefined>;
+  /** Whether the kernel ended it for want of memory; asked once nothing runs any more. */
+  readonly outOfMemory?: () => Promise<boolean>;
   /** Runs last, such as removing a throw-away home. */
   readonly cleaned?: () => Promise<void>;
 }
 
+/** Looks at each interval, until something is exceeded or the signal ends it. */
+const watch = async (looks: readonly (() => Promise<Exceeded | undefined>)[], signal: AbortSignal): Promise<Exceeded | undefined> => {
+  for (let round = 0; ; round += 1) {
+    await systemClock.sleep(LIMITS.confined_look.value, signal).catch(() => undefined);
+    if (signal.aborted) return undefined;
+    for (const [at, look] of looks.entries()) {
+      // The disk is looked at less often than what can run away between two looks.
+      const due = at === 0 || round % DISK_ROUNDS === 0;
+      const exceeded = due ? await look() : undefined;
+      if (exceeded) return exceeded;
+    }
+  }
+};
+
+const DISK_ROUNDS = 5;
+
+const placesOnDisk = (order: ConfinedOrder): string[] =>
+  mountsOf(order)
+    .filter(({ writable }) => writable)
+    .map(({ from }) => from);
+
 /** Follows a child to its end, and beyond it until nothing that it started is left. */
 export const followChild = async (
-  { child, dropped, exited }: Launched,
+  { child, dropped, flooded, exited }: Launched,
   order: ConfinedOrder,
   ending: Ending,
-  { mark, places, exitOf = (exit) => exit, cleaned }: Following,
+  { mark, places, exitOf = (exit) => exit, look = async () => undefined, outOfMemory, cleaned }: Following,
 ): Promise<ConfinedProcess> => {
   const name = await nameProcess(child.pid!, mark);
   const stdin = child.stdin!;
   if (order.stdin !== 'open') stdin.end(order.stdin);
   let timed_out = false;
+  let exceeded: Exceeded | null = null;
   let stopping: Promise<boolean> | undefined;
   let stopped = (): void => undefined;
   // A process that cannot be killed must not hold its step for ever: the end of the stop ends the wait as well.
   const stopEnded = new Promise<void>((resolve) => (stopped = resolve));
-  const begin = (): void => {
+  const begin = (how: (ending: Ending) => Promise<boolean>): void => {
     if (stopping) return;
-    stopping = stopAll(ending);
+    stopping = how(ending);
     void stopping.then(stopped);
   };
   const cancelTimer = systemClock.after(order.timeout_ms, () => {
     timed_out = !stopping;
-    begin();
+    begin(stopAll);
   });
+  const over = new AbortController();
+  // What runs away is killed at once: the grace of a stop would be time to take the rest.
+  const runAway = (what: Exceeded): void => {
+    if (stopping || over.signal.aborted) return;
+    exceeded = what;
+    begin(killAll);
+  };
+  void watch([look, diskWatch(placesOnDisk(order), limitsOf(order.limits).disk)], over.signal).then((what) => what && runAway(what));
+  void flooded.then(() => runAway('output'));
   const follow = async (): Promise<ConfinedEnd> => {
     await Promise.race([exited, stopEnded]);
+    over.abort();
     cancelTimer();
     const asked = stopping;
     const gone = await (asked ?? killAll(ending));
     await (gone ? whenClosed(child) : undefined);
     for (const stream of [stdin, child.stdout!, child.stderr!]) stream.destroy();
+    const oom = (await outOfMemory?.()) ?? false;
     await cleaned?.();
     const exit = gone ? exitOf(await exited) : { code: child.exitCode, signal: child.signalCode };
+    const ended = gone ? (asked ? 'confirmed' : 'by_itself') : 'unconfirmed';
     return {
       exit_code: exit.code,
       signal: exit.signal,
       timed_out,
-      stopped: gone ? (asked ? 'confirmed' : 'by_itself') : 'unconfirmed',
+      stopped: ended,
       dropped: dropped(),
+      exceeded: exceeded ?? (oom ? 'memory' : null),
+      killed_by: asked ? 'fairlead' : exit.signal === null ? null : oom ? 'oom' : 'other',
     };
   };
   const ended = follow();
@@ -196,7 +246,7 @@ export const followChild = async (
     write: (chunk) => writeTo(stdin, chunk),
     endInput: () => void stdin.end(),
     stop() {
-      begin();
+      begin(stopAll);
       return ended;
     },
   };

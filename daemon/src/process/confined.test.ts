@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfinedEnd, ConfinedOrder, Places, Sandbox } from './confined.ts';
 import { detectConfinement, type Confining } from './detect.ts';
+import { closeInherited } from './inherited.ts';
 import { descendantsOf, endSurvivor, isAlive } from './process-table.ts';
 
+// As the daemon does first of all; whoever started this test may have left something open.
+closeInherited();
 const folder = mkdtempSync(join(tmpdir(), 'fairlead-confined-'));
 const confining: Confining = await detectConfinement({ folder: join(folder, 'own'), toolchain: [] });
 if (!confining.sandbox) process.stderr.write(`skipped: no sandbox here (${confining.reason}); ${confining.cure}\n`);
@@ -204,8 +207,36 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
   it('tells a signal that was not ours from a stop', async () => {
     const child = await sandbox.start({ ...SLEEP, ...place() });
     process.kill(child.pid, 'SIGKILL');
-    expect(await child.ended).toMatchObject({ signal: 'SIGKILL', stopped: 'by_itself', timed_out: false });
-    expect(await run(sandbox, 'kill -TERM $$')).toMatchObject({ signal: 'SIGTERM', stopped: 'by_itself' });
+    expect(await child.ended).toMatchObject({ signal: 'SIGKILL', stopped: 'by_itself', timed_out: false, killed_by: 'other' });
+    expect(await run(sandbox, 'kill -TERM $$')).toMatchObject({ signal: 'SIGTERM', stopped: 'by_itself', killed_by: 'other' });
+    expect(await run(sandbox, 'exit 1')).toMatchObject({ exit_code: 1, signal: null, killed_by: null, exceeded: null });
+    const stopped = await sandbox.start({ ...SLEEP, ...place() });
+    expect(await stopped.stop()).toMatchObject({ stopped: 'confirmed', killed_by: 'fairlead', exceeded: null });
+  });
+
+  it('stops what fills the disk, wherever it may write, and says so', async () => {
+    const limits = { disk: 60 * 1024 * 1024 };
+    const fill = (path: string) => `mkdir -p ${path}/d && head -c 150000000 /dev/zero > ${path}/d/f; sleep 7775`;
+    expect(await run(sandbox, fill('.'), { limits })).toMatchObject({ exceeded: 'disk', killed_by: 'fairlead', stopped: 'confirmed' });
+    expect(await run(sandbox, fill('"$FAIRLEAD_OUT"'), { limits })).toMatchObject({ exceeded: 'disk' });
+    expect(await run(sandbox, 'head -c 30000000 /dev/zero > f; truncate -s 1T sparse; sleep 2', { limits })).toMatchObject({
+      exit_code: 0,
+      exceeded: null,
+    });
+  });
+
+  it.runIf(kind !== 'unconfined')('stops what starts too many processes or takes too much memory, and says so', async () => {
+    for (const bomb of ['while :; do sleep 7776 & done', 'b() { b | b & sleep 7776; }; b']) {
+      const end = await run(sandbox, bomb, { limits: { processes: 100 } });
+      expect(end).toMatchObject({ exceeded: 'processes', killed_by: 'fairlead', stopped: 'confirmed' });
+    }
+    expect(await sleepers('7776')).toBe(0);
+    const limits = { memory: 300 * 1024 * 1024 };
+    const hog = 'const kept = []; setInterval(() => kept.push(Buffer.alloc(5e6, 1)), 5)';
+    expect(await run(sandbox, '', { argv: ['node', '-e', hog], limits })).toMatchObject({ exceeded: 'memory', stopped: 'confirmed' });
+    for (const at of ['/tmp', '$HOME', '/dev/shm'])
+      expect(await run(sandbox, `head -c 400000000 /dev/zero > ${at}/f; sleep 7775`, { limits })).toMatchObject({ exceeded: 'memory' });
+    expect(await run(sandbox, 'head -c 100000000 /dev/zero > /tmp/f; sleep 1', { limits })).toMatchObject({ exit_code: 0, exceeded: null });
   });
 
   it('says when a program does not exist', async () => {
@@ -221,19 +252,36 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
   const sandbox = confining.sandbox!;
   let server: Server;
   let port: number;
+  const others: Server[] = [];
+  const shared = `/dev/shm/fairlead-test-${process.pid}`;
   const secrets = join(homedir(), `.fairlead-test-${process.pid}`);
   beforeAll(async () => {
     mkdirSync(join(secrets, '.ssh'), { recursive: true });
     writeFileSync(join(secrets, '.ssh', 'id_ed25519'), 'PRIVATE KEY');
     writeFileSync(join(folder, 'operator.token'), 'flo_token');
-    server = createServer((socket) => socket.end('daemon'));
+    server = createServer((socket) => socket.on('error', () => undefined).end('daemon'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     port = (server.address() as { port: number }).port;
+    for (const path of [`\0${abstract}`, join(secrets, 'agent.sock')]) {
+      const other = createServer((socket) => socket.on('error', () => undefined).end('agent'));
+      await new Promise<void>((resolve) => other.listen(path, resolve));
+      others.push(other);
+    }
+    process.env['SSH_AUTH_SOCK'] = join(secrets, 'agent.sock');
+    writeFileSync(shared, 'shared');
   });
   afterAll(() => {
     server?.close();
+    for (const other of others) other.close();
+    delete process.env['SSH_AUTH_SOCK'];
+    rmSync(shared, { force: true });
     rmSync(secrets, { recursive: true, force: true });
   });
+
+  const abstract = `fairlead-test-${process.pid}`;
+  const connectTo = (target: string): string =>
+    `node -e "require('net').connect(${target}).on('connect',()=>process.exit(0)).on('error',()=>process.exit(1))"`;
+  const perl = (program: string): string => `perl -e '${program}'`;
 
   const attacks = (): readonly (readonly [string, string])[] => [
     ['reading a planted ssh key', `cat ${secrets}/.ssh/id_ed25519`],
@@ -257,13 +305,62 @@ describe.runIf(confining.sandbox)('the sandbox keeps out', () => {
     ['killing the daemon', `kill -9 ${process.pid}`],
     ['finding a device', 'ls /dev/sda /dev/vda /dev/mem /dev/kmsg 2>/dev/null | grep .'],
     ['reaching the network', 'cat /proc/net/route | grep -v Iface | grep .'],
+    ['reaching an address outside', connectTo("{port:443,host:'192.0.2.1'}")],
+    ['reaching an abstract socket of the host', connectTo(`{path:'\\0${abstract}'}`)],
+    ['reaching a socket in a folder of the host', connectTo(`{path:'${join(secrets, 'agent.sock')}'}`)],
+    [
+      'reaching a socket of the desktop or of docker',
+      'ls -d /run/docker.sock /run/user /run/dbus /run/systemd /tmp/.X11-unix 2>/dev/null | grep .',
+    ],
+    ['finding the sockets of agents in the environment', 'env | grep -E "SSH_AUTH_SOCK|GPG_AGENT|DBUS|DISPLAY|WAYLAND|DOCKER|XDG_RUNTIME"'],
+    ['holding a descriptor of the daemon', 'ls /proc/self/fd | grep -v "^[0123]$"'],
+    ['typing into the terminal of the daemon', ': < /dev/tty'],
+    ['seeing the shared memory of the host', `ls /dev/shm | grep .`],
+    ['making a device or file in /dev', 'touch /dev/fairlead-test'],
+    ['reading the environment of the host', `cat /proc/${process.pid}/environ /proc/${process.pid}/root/etc/hostname`],
+    ['tracing a process of the host', perl(`exit(syscall(${process.arch === 'x64' ? 101 : 117}, 16, ${process.pid}, 0, 0) == 0 ? 0 : 1)`)],
+    // Not merely unsuccessful: refused, whatever this kernel has.
+    ['asking for the keyring of the session', perl(`syscall(${process.arch === 'x64' ? 250 : 219}, 0, -3, 0); exit($! == 1 ? 1 : 0)`)],
+    ['talking to the host of a virtual machine', perl('socket(my $s, 40, 1, 0); exit($! == 1 ? 1 : 0)')],
+    ['leaving its memory behind', 'test "$(ulimit -c)" != 0'],
+    ['swapping its checkout for a link', 'cd / && mv workspace w && ln -s /etc workspace'],
+    ['ending everything it can see', 'kill -9 -1; sleep 1; test -d /proc/1 && exit 1'],
+    ['editing a file through a link in its checkout', `ln -s ${folder}/operator.token l && echo x >> l`],
+    ['writing over the bytes of a mount', 'mount -o remount,rw / 2>/dev/null || umount /proc 2>/dev/null'],
+    ['entering the namespaces of the first process', 'nsenter -t 1 -m -- true && test -e /oldroot'],
   ];
-  it.each(attacks().map(([name]) => name))('%s', async (name) => {
+  it('while outside it the same attacks reach what was planted', async () => {
+    const reachable = [
+      'reading a planted ssh key',
+      'connecting to the port of the daemon',
+      'reaching an abstract socket of the host',
+      'reaching a socket in a folder of the host',
+      'seeing the shared memory of the host',
+      'reading the environment of the host',
+    ];
+    for (const [name, script] of attacks().filter(([title]) => reachable.includes(title))) {
+      const end = await run(confining.unconfined, script);
+      expect(end.exit_code, `${name}: ${end.text}`).toBe(0);
+    }
+  });
+
+  const unfiltered = confining.sandbox?.detail.includes('system calls are not filtered');
+  const held = attacks().filter(([name]) => !unfiltered || !/keyring|virtual machine/.test(name));
+  it.each(held.map(([name]) => name))('%s', async (name) => {
     const script = attacks().find(([title]) => title === name)![1];
     const end = await run(sandbox, script);
     expect(end.exit_code, end.text).not.toBe(0);
     expect(end.text).not.toMatch(/PRIVATE KEY|flo_token/);
   });
+
+  it.runIf(confining.sandbox?.detail.includes('limited by the kernel'))(
+    'and tells when the kernel ended it for want of memory',
+    async () => {
+      const hog = 'const kept = []; for (;;) kept.push(Buffer.alloc(50e6, 1));';
+      const end = await run(sandbox, '', { argv: ['node', '-e', hog], limits: { memory: 300 * 1024 * 1024 } });
+      expect(end).toMatchObject({ exceeded: 'memory', killed_by: 'oom', stopped: 'by_itself' });
+    },
+  );
 
   it('but lets node and git work', async () => {
     const end = await run(

@@ -83,6 +83,13 @@ export interface ConfinedEnd {
   readonly stopped: 'by_itself' | 'confirmed' | 'unconfirmed';
   /** Bytes of output that were dropped because of the limit. */
   readonly dropped: number;
+  /** What the order used too much of, for which it was stopped; `memory` also where the kernel was faster. Otherwise null. */
+  readonly exceeded: 'processes' | 'memory' | 'disk' | 'output' | null;
+  /**
+   * Who ended it, if it did not end by itself: `fairlead` (a stop, a limit), `oom` (the kernel, out of memory; told only where this machine
+   * lends us a control group) or `other` (a signal that was not ours). Otherwise null.
+   */
+  readonly killed_by: 'fairlead' | 'oom' | 'other' | null;
 }
 
 export interface ConfinedProcess {

@@ -1,9 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bubblewrap, VARIANTS, type Variant } from './bubblewrap.ts';
+import { bubblewrap, VARIANTS, type BubblewrapSetup, type Variant } from './bubblewrap.ts';
 import type { Sandbox } from './confined.ts';
+import { findControlGroups } from './control-groups.ts';
+import { forbidCoreDumps } from './core-dumps.ts';
 import { runProgram } from './run.ts';
 import { unconfined } from './unconfined.ts';
+import { limitsOf } from './usage.ts';
 
 /** What this machine has. */
 export interface Confining {
@@ -70,6 +73,15 @@ const cureFor = (why: string): string => {
   return 'Run bwrap --ro-bind / / --unshare-pid --proc /proc true to see what this system refuses';
 };
 
+type Way = Pick<BubblewrapSetup, 'variant' | 'filtered' | 'groups'>;
+
+/** Everything that bubblewrap can be asked for, the strongest first. A kernel without a filter for system calls is the rarest lack. */
+const waysToTry = async (): Promise<Way[]> => {
+  const groups = await findControlGroups(limitsOf());
+  const ways = [true, false].flatMap((filtered) => (VARIANTS as readonly Variant[]).map((variant) => ({ variant, filtered })));
+  return [...(groups ? ways.map((way) => ({ ...way, groups })) : []), ...ways];
+};
+
 const findBubblewrap = async (
   folder: string,
   toolchain: readonly string[],
@@ -82,8 +94,8 @@ const findBubblewrap = async (
   }
   if (!(await installed())) return { reason: 'bubblewrap (bwrap) is not installed', cure: await installCommand() };
   let why = '';
-  for (const variant of VARIANTS as readonly Variant[]) {
-    const sandbox = await bubblewrap({ variant, folder: join(folder, 'files'), toolchain });
+  for (const how of await waysToTry()) {
+    const sandbox = await bubblewrap({ ...how, folder: join(folder, 'files'), toolchain });
     const wrong = await tryVariant(sandbox, folder);
     if (wrong === undefined) return { sandbox };
     why ||= wrong;
@@ -103,6 +115,7 @@ export const detectConfinement = async ({
   readonly toolchain: readonly string[];
 }): Promise<Confining> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await forbidCoreDumps();
   const found = await findBubblewrap(folder, toolchain);
   return {
     sandbox: 'sandbox' in found ? found.sandbox : undefined,

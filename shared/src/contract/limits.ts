@@ -53,6 +53,7 @@ export const LIMITS = {
   confined_processes: limit(1_000, 'items', 'processes of one order at the same time; a large build fits, a fork bomb does not'),
   confined_memory: limit(16 * 1024 * MiB, 'bytes', 'memory of all processes of one order'),
   confined_disk: limit(20 * 1024 * MiB, 'bytes', 'what one order may have on disk, dependencies and build results included'),
+  confined_look: limit(200, 'ms', 'between two looks at what an order uses up'),
   disk_reserve: limit(512 * MiB, 'bytes', 'free space that work may not use up, so that the ledger can always be written'),
   egress_connections: limit(256, 'items', 'connections of one attempt to its way out at the same time'),
   egress_header: limit(32 * KiB, 'bytes', 'the headers of one request or answer that passes the way out'),
