@@ -23,8 +23,10 @@ const howItEnded = ({ exit_code, signal }: ConfinedEnd): string =>
 
 /** What ended the program itself, where that was not its own will. */
 const ofProcess = ({ name, end }: AgentFacts): Pick<ExecutorResult, 'outcome' | 'reason'> | undefined => {
-  if (end.stopped === 'by_itself' && end.signal === 'SIGKILL')
-    return failure('crashed', 'killed_externally', `${name} was killed by something else`);
+  if (end.exceeded)
+    return failure('crashed', `limit_${end.exceeded}`, `${name} was stopped, because it used more ${end.exceeded} than it may`);
+  if (end.killed_by === 'oom') return failure('crashed', 'out_of_memory', `${name} was ended by the system, because memory ran out`);
+  if (end.killed_by === 'other') return failure('crashed', 'killed_externally', `${name} was killed by something else`);
   return undefined;
 };
 
