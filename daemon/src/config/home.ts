@@ -12,6 +12,8 @@ export interface DaemonHome {
   readonly artifacts: string;
   readonly stores: string;
   readonly workspaces: string;
+  /** Checkouts made ahead of need; on the file system of the workspaces. */
+  readonly pool: string;
   /** Small files that sandboxes mount. */
   readonly sandbox: string;
   readonly rootKey: string;
@@ -34,6 +36,7 @@ export const daemonHome = (root: string): DaemonHome => {
     artifacts: join(folder, 'artifacts'),
     stores: join(folder, 'stores'),
     workspaces: join(folder, 'workspaces'),
+    pool: join(folder, 'pool'),
     sandbox: join(folder, 'sandbox'),
     rootKey: join(folder, 'root.key'),
     operationalKey: join(folder, 'operational.key'),

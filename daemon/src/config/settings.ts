@@ -32,6 +32,18 @@ const InstanceOverride = z.strictObject({
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
+/** Checkouts that are made ahead of need. */
+const PoolSettings = z.strictObject({
+  folders_per_instance: z.number().int().min(0).max(64).default(2).describe('0: every checkout is made when it is needed'),
+  disk: z
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .default(2 * 1024 * 1024 * 1024)
+    .describe('Bytes that all of them together may take'),
+});
+
 /**
  * Every setting of the daemon. Strict: a misspelt key is an error. The machine's label travels to the relay, so its default
  * is a plain word and never the host's name.
@@ -56,6 +68,7 @@ export const Settings = z.strictObject({
   allowed_hosts: z.array(z.string().min(1).max(253)).max(LIMITS.list.value).default([]),
   commands: z.record(ValidationName, CommandSpec).default({}),
   secrets: SecretSources.prefault({}),
+  pool: PoolSettings.prefault({}),
   instances: z.record(InstanceId, InstanceOverride).default({}),
   log: z.enum(LOG_LEVELS).default('info'),
 });
@@ -82,6 +95,7 @@ export const SETTING_SOURCES: { readonly [K in SettingName]: SettingFacts } = {
   allowed_hosts: { env: 'FAIRLEAD_ALLOWED_HOSTS', read: 'list' },
   commands: {},
   secrets: {},
+  pool: {},
   instances: {},
   log: { env: 'FAIRLEAD_LOG', flag: '--log' },
 };

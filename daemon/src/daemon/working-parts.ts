@@ -27,6 +27,7 @@ export interface WorkingParts {
   readonly executors: ExecutorRegistry;
   readonly confining: Confining;
   readonly grounds: Grounds;
+  readonly workspaces: Workspaces;
   readonly repositories: Repositories;
   readonly runner: Runner;
   readonly delivery: Delivery;
@@ -61,7 +62,13 @@ const commandsOf = (settings: Settings) =>
 /** @throws FairleadError `disk_full`, `store_unwritable` */
 export const createWorkingParts = async ({ home, settings, secrets, ledger, clock, log }: WorkingOptions): Promise<WorkingParts> => {
   const artifacts = await openArtifactFiles(home.artifacts);
-  const workspaces: Workspaces = createWorkspaces(home.workspaces);
+  const workspaces: Workspaces = createWorkspaces(home.workspaces, {
+    root: home.pool,
+    folders: settings.pool.folders_per_instance,
+    disk: settings.pool.disk,
+    paused: () => ledger.read.halted(),
+    failed: (error) => log.warn({ err: error }, 'a checkout could not be made ahead of need'),
+  });
   const confining = await detectConfinement({ folder: home.sandbox, toolchain: settings.toolchain_folders });
   const executors = createExecutors({ commands: commandsOf(settings), clock });
   const grounds = createGrounds(home.stores);
@@ -81,6 +88,7 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
     executors,
     confining,
     grounds,
+    workspaces,
     renewGate: (gate) => renewGate(shared, gate),
     runner,
     delivery,
