@@ -1,13 +1,15 @@
 import { copyFile, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '@fairlead/shared/kit/clock';
+import { withRoomIn } from './full-disk.ts';
 import { runGit } from './git.ts';
 import type { Store } from './store.ts';
 
 /** Fills an empty folder with the files of a commit, and keeps the index of that at `index`, outside the folder. */
 export const checkOut = async (store: Store, commit: string, folder: string, index: string): Promise<void> => {
   await runGit({ git_dir: store.folder, index, args: ['read-tree', commit] });
-  await runGit({ git_dir: store.folder, work_tree: folder, index, args: ['checkout-index', '--all', '--index', '--force', '--quiet'] });
+  const args = ['checkout-index', '--all', '--index', '--force', '--quiet'];
+  await withRoomIn(folder, () => runGit({ git_dir: store.folder, work_tree: folder, index, args }));
 };
 
 /** Beyond the second itself, because the clock of a file system may run a little behind. In ms. */

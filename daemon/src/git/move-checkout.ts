@@ -1,4 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
+import { withRoomIn } from './full-disk.ts';
 import { runGit } from './git.ts';
 import { splitNul } from './names.ts';
 import type { Store } from './store.ts';
@@ -43,7 +44,8 @@ export const moveCheckout = async (store: Store, { folder, index, holds }: KeptC
   try {
     if (holds !== to) {
       if ((await differing(store, holds, to)).some(decidesLineEnds)) return false;
-      await runGit({ git_dir: store.folder, work_tree: folder, index, args: ['read-tree', '-m', '-u', holds, to] });
+      const args = ['read-tree', '-m', '-u', holds, to];
+      await withRoomIn(folder, () => runGit({ git_dir: store.folder, work_tree: folder, index, args }));
     }
     return await isUntouched(store, { folder, index });
   } catch (error) {

@@ -140,6 +140,23 @@ export const copyDeclared = async (declared: Declared, room: CopyRoom): Promise<
 };
 
 /**
+ * Sees to it that a mount point is still a folder in the checkout, and that no part of the way is a link: what ran there may have moved a
+ * folder above it and put a link in its place, and what mounts follows links.
+ * @throws FairleadError `requirement_missing`
+ */
+export const checkMountPoint = async (checkout: string, path: string): Promise<void> => {
+  let folder = checkout;
+  for (const part of path.split('/')) {
+    folder = join(folder, part);
+    if ((await kindOf(folder)) === 'folder') continue;
+    throw new FairleadError('requirement_missing', {
+      detail: `The post-create hook replaced a folder in which provision.mount mounts ${path}`,
+      hint: 'Correct provision.post_create: it must leave the folders alone that lead to a mount.',
+    });
+  }
+};
+
+/**
  * Makes the place in a fresh checkout at which a declared folder of the owner's work tree is to be mounted; answers that folder.
  * @throws FairleadError `project_policy_invalid`
  */

@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '@fairlead/shared/kit/clock';
@@ -18,6 +30,23 @@ afterEach(async () => {
   for (const workspaces of open.splice(0)) await workspaces.close();
   for (const repo of repos.splice(0)) repo.remove();
 });
+
+/** A file system that can really be filled. Only root may mount one. */
+const mountSmall = (folder: string): void => {
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=15m,mode=0700', 'tmpfs', folder], { stdio: 'ignore' });
+};
+const canMount = ((): boolean => {
+  const folder = mkdtempSync(join(tmpdir(), 'fairlead-mount-'));
+  try {
+    mountSmall(folder);
+    execFileSync('umount', [folder]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+})();
 
 const repository = async () => {
   const repo = scratch();
@@ -212,6 +241,42 @@ describe('the pool', () => {
     expect(systemClock.monotonic() - started).toBeLessThan(5000);
     expect(readdirSync(root)).toEqual([]);
     expect(existsSync(join(repo.folder, 'work', 'att_1'))).toBe(true);
+  });
+
+  it.skipIf(!canMount)(
+    `is given up before a full disk fails an attempt${canMount ? '' : ' (skipped: needs to mount a small file system)'}`,
+    async () => {
+      const { repo, store, next } = await repository();
+      const small = join(repo.folder, 'small');
+      mkdirSync(small);
+      mountSmall(small);
+      try {
+        const large = await next('large.bin', 'x'.repeat(5 * 1024 * 1024));
+        const { workspaces } = opened(small, { spare: 0 });
+        await workspaces.release(await workspaces.create({ name: 'att_1', store, commit: large }));
+        await ready(workspaces, store, 2);
+        // Attributes differ, so that nothing of the pool can be moved; and without what is ready there is room for a whole one.
+        await next('.gitattributes', '* text\n');
+        const tip = await next('larger.bin', 'y'.repeat(4 * 1024 * 1024));
+        writeFileSync(join(small, 'filler'), 'z'.repeat(2 * 1024 * 1024));
+        const workspace = await workspaces.create({ name: 'att_2', store, commit: tip });
+        expect(statSync(join(workspace.folder, 'larger.bin')).size).toBe(4 * 1024 * 1024);
+        expect(workspaces.state().pool.bytes).toBe(0);
+        await expect(workspaces.create({ name: 'att_3', store, commit: tip })).rejects.toMatchObject({ code: 'disk_full' });
+        await workspaces.close();
+      } finally {
+        execFileSync('umount', ['-l', small]);
+      }
+    },
+  );
+
+  it('leaves room on the disk, and says why it holds nothing', async () => {
+    const { repo, store, base } = await repository();
+    const { workspaces } = opened(repo.folder, { spare: Number.MAX_SAFE_INTEGER });
+    await workspaces.create({ name: 'att_1', store, commit: base });
+    const until = systemClock.monotonic() + 5000;
+    while (shelf(workspaces, store)?.held_back !== 'disk' && systemClock.monotonic() < until) await systemClock.sleep(20);
+    expect(shelf(workspaces, store)).toMatchObject({ ready: 0, held_back: 'disk' });
   });
 
   it('is off with no folders', async () => {

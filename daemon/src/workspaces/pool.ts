@@ -14,6 +14,8 @@ export interface PoolOptions {
   readonly folders: number;
   /** Bytes that all of them together may take. */
   readonly disk: number;
+  /** Bytes that filling leaves free on the disk. Default: 1 GiB. */
+  readonly spare?: number;
   /** While this is true nothing is filled. */
   readonly paused?: () => boolean;
   /** Told of a fill that failed; the pool goes on without it. */
@@ -81,7 +83,6 @@ interface Shelf {
 
 /** How long after a use filling begins, so that what asked for a checkout gets going first. In ms. */
 const CALM = 250;
-/** Room that filling leaves on the disk. In bytes. */
 const SPARE = 1024 * 1024 * 1024;
 
 const freeBytes = async (folder: string): Promise<number> => {
@@ -106,7 +107,7 @@ const prepare = async (store: Store, commit: string, place: string, signal: Abor
  * A pool of checkouts. One is filled at a time, for the store that was used last first, and only with tips of the owner's branches: what
  * an attempt made is never in it. Room is found by dropping checkouts of the store that was not used for longest.
  */
-export const createPool = ({ root, folders, disk, paused = () => false, failed = () => undefined }: PoolOptions): Pool => {
+export const createPool = ({ root, folders, disk, spare = SPARE, paused = () => false, failed = () => undefined }: PoolOptions): Pool => {
   const shelves = new Map<string, Shelf>();
   const stopping = new AbortController();
   // Each process has a folder of its own, so that clearing up after an earlier one never meets this one.
@@ -151,7 +152,7 @@ export const createPool = ({ root, folders, disk, paused = () => false, failed =
     shelf.held_back = bytes <= disk && (await makeRoom(shelf, bytes)) ? null : 'budget';
     if (shelf.held_back) return;
     await mkdir(join(root, own), { recursive: true, mode: 0o700 });
-    if ((await freeBytes(root)) - bytes < SPARE) shelf.held_back = 'disk';
+    if ((await freeBytes(root)) - bytes < spare) shelf.held_back = 'disk';
     if (shelf.held_back) return;
     const place = join(root, own, String(made++));
     try {

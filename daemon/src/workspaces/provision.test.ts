@@ -178,6 +178,15 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('a folde
   });
 });
 
+describe.runIf(confining.sandbox)('a hook', () => {
+  it('cannot put a link in the way of a mount', async () => {
+    const { provisioned } = await started();
+    repo.write('apps/shop/modules/index.js', 'module\n');
+    const policy = { ...mount('read_only', 'apps/shop/modules'), post_create: ['/bin/sh', '-c', 'mv apps moved && ln -s /tmp apps'] };
+    await expect(provisioned(confining.sandbox!, policy)).rejects.toMatchObject({ code: 'requirement_missing' });
+  });
+});
+
 describe('a copied file', () => {
   it('stays out of a snapshot when work stops ignoring it', async () => {
     const { base, store, provisioned } = await started();

@@ -6,7 +6,7 @@ import type { Repository } from '../git/repository.ts';
 import { provisionedFile } from '../git/snapshot.ts';
 import type { Store } from '../git/store.ts';
 import type { ConfinedOrder, Sandbox } from '../process/confined.ts';
-import { copyDeclared, copyRoom, mountPoint, type CopyRoom, type Declared } from './copies.ts';
+import { checkMountPoint, copyDeclared, copyRoom, mountPoint, type CopyRoom, type Declared } from './copies.ts';
 import type { Workspace } from './workspaces.ts';
 
 /** As the project policy says it; a policy that an earlier release stored with an attempt knows no mounts. */
@@ -128,7 +128,10 @@ export const provision = async (
     }
   }
   const ready: Workspace = { ...workspace, readable: [...workspace.readable, ...mounts] };
-  if (policy.post_create) await runHook(ready, policy.post_create, provisioning);
+  if (policy.post_create) {
+    await runHook(ready, policy.post_create, provisioning);
+    for (const { to } of mounts) await checkMountPoint(workspace.folder, to.slice(CHECKOUT.length + 1));
+  }
   // What provisioning made is no part of the work, so that a copied secret never ends up in a snapshot: neither what it made now, nor what
   // becomes visible at a declared path once an attempt changes what the project ignores.
   if (store && (brought.length > 0 || policy.post_create)) {
