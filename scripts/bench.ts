@@ -10,10 +10,11 @@ import { measureLedger } from './bench/durability.ts';
 import type { Figure } from './bench/figures.ts';
 import { measurePath } from './bench/path.ts';
 import { measureSteps } from './bench/steps.ts';
+import { measureWorkspaces } from './bench/workspaces.ts';
 import { endingWell } from './ending.ts';
 import { readFlags } from './flags.ts';
 
-const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [--json]
+const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [workspace] [--json]
 
 Measures Fairlead against baselines on this machine, in interleaved pairs, all parts as processes of their own. Without
 names it measures everything, which takes a few minutes.
@@ -23,7 +24,7 @@ const TMPFS = 0x01021994;
 const TMPFS_PAIRS = 15;
 const DISK_PAIRS = 7;
 
-const NAMES = ['path', 'cold', 'ledger', 'step'] as const;
+const NAMES = ['path', 'cold', 'ledger', 'step', 'workspace'] as const;
 
 const { values, positionals } = readFlags(USAGE, () => {
   const read = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
@@ -67,6 +68,11 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
     if (memory === undefined) note('This machine has no tmpfs: the patch step is measured on disk alone, and its limit is judged there');
     else add(await measureSteps('patch step, 5,000 files, tmpfs', memory, TMPFS_PAIRS, { atMost: 1.3 }));
     add(await measureSteps('patch step, 5,000 files, disk', disk, DISK_PAIRS, memory === undefined ? { atMost: 1.3 } : undefined));
+  }
+  if (wants('workspace')) {
+    if (memory === undefined) note('This machine has no tmpfs: workspaces are measured on disk alone, and their limit is judged there');
+    else add(...(await measureWorkspaces('tmpfs', memory, TMPFS_PAIRS, { atMost: 0.25 })));
+    add(...(await measureWorkspaces('disk', disk, DISK_PAIRS, memory === undefined ? { atMost: 0.25 } : undefined)));
   }
   return figures;
 };

@@ -16,6 +16,7 @@ import { loadConfig, type Config } from './config/load-config.ts';
 import { secretValues } from './config/secret-values.ts';
 import { createAllCommands } from './daemon/commands.ts';
 import { loadIdentity, type Identity } from './daemon/identity.ts';
+import { workspacesStatus } from './daemon/workspaces-status.ts';
 import { createWorkingParts, type WorkingParts } from './daemon/working-parts.ts';
 import { armJournalPoint } from './ledger/journal.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -82,6 +83,7 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
     provenance: [...provenance],
     allowedHosts: [settings.host, ...settings.allowed_hosts],
     draining: () => state.draining,
+    workspaces: () => workspacesStatus(ledger.read.instances(), working.grounds, working.workspaces),
     ...(parts.order.more && { more: parts.order.more }),
     about: {
       version,
@@ -100,6 +102,7 @@ const stopAll = async ({ ledger, working, wakes, state, order, log }: Assembled,
   await rm(order.home.endpoint, { force: true });
   wakes.wakeAll();
   await Promise.all([working.scheduler.stop(), listening.close(GRACE)]);
+  await working.workspaces.close();
   await ledger.close();
   log.info('stopped');
 };

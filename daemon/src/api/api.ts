@@ -28,6 +28,7 @@ export interface ApiParts extends InstanceParts {
   readonly commands: Commands;
   readonly wakes: Wakes;
   readonly about: MachineParts['about'];
+  readonly workspaces: MachineParts['workspaces'];
   readonly provenance: MachineParts['provenance'];
   /** Host names, besides loopback, under which this daemon may be called. */
   readonly allowedHosts: readonly string[];
@@ -45,7 +46,7 @@ export const createHandlers = (parts: ApiParts): Handlers => {
     ...runReads(ledger),
     ...instanceReads(parts),
     ...evidenceReads({ read, artifacts: parts.artifacts }),
-    ...machineReads({ read, about: parts.about, provenance: parts.provenance }),
+    ...machineReads({ read, about: parts.about, workspaces: parts.workspaces, provenance: parts.provenance }),
     ...writes(parts.commands),
     wait_step: waitStep(ledger, logs),
     get_step_logs: stepLogs(logs),

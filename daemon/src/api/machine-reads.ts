@@ -9,13 +9,19 @@ type Status = OutputOf<'daemon_status'>;
 export interface MachineParts {
   readonly read: Reads;
   readonly about: Pick<Status, 'version' | 'started_at' | 'machine' | 'confinement' | 'confinement_detail' | 'parallelism'>;
+  readonly workspaces: () => Status['workspaces'];
   readonly provenance: OutputOf<'get_config'>['items'];
 }
 
 const ACTIVE = ['preparing', 'running', 'collecting', 'validating'] as const;
 
 /** Reads for the operator alone: the daemon, its settings, and what is shared. */
-export const machineReads = ({ read, about, provenance }: MachineParts): HandlersOf<'daemon_status' | 'get_config' | 'list_grants'> => ({
+export const machineReads = ({
+  read,
+  about,
+  workspaces,
+  provenance,
+}: MachineParts): HandlersOf<'daemon_status' | 'get_config' | 'list_grants'> => ({
   daemon_status: () => ({
     ...about,
     halted: read.halted(),
@@ -23,6 +29,7 @@ export const machineReads = ({ read, about, provenance }: MachineParts): Handler
     steps: { queued: read.queueLength(), active: read.stepsIn(ACTIVE).length, needs_approval: read.stepsIn(['needs_approval']).length },
     ledger_bytes: read.size(),
     artifact_bytes: read.artifactBytes(),
+    workspaces: workspaces(),
   }),
   get_config: () => ({ items: provenance }),
   list_grants: ({ instance_id }) => ({ items: read.grants(instance_id).map(grantView) }),

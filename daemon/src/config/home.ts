@@ -14,6 +14,8 @@ export interface DaemonHome {
   readonly workspaces: string;
   /** Agents' own files, a folder an attempt. */
   readonly agents: string;
+  /** Checkouts made ahead of need; on the file system of the workspaces. */
+  readonly pool: string;
   /** Small files that sandboxes mount. */
   readonly sandbox: string;
   readonly rootKey: string;
@@ -37,6 +39,7 @@ export const daemonHome = (root: string): DaemonHome => {
     stores: join(folder, 'stores'),
     workspaces: join(folder, 'workspaces'),
     agents: join(folder, 'agents'),
+    pool: join(folder, 'pool'),
     sandbox: join(folder, 'sandbox'),
     rootKey: join(folder, 'root.key'),
     operationalKey: join(folder, 'operational.key'),

@@ -33,6 +33,18 @@ const InstanceOverride = z.strictObject({
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
+/** Checkouts that are made ahead of need. */
+const PoolSettings = z.strictObject({
+  folders_per_instance: z.number().int().min(0).max(64).default(2).describe('0: every checkout is made when it is needed'),
+  disk: z
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .default(2 * 1024 * 1024 * 1024)
+    .describe('Bytes that all of them together may take'),
+});
+
 /**
  * Every setting of the daemon. Strict: a misspelt key is an error. The machine's label travels to the relay, so its default
  * is a plain word and never the host's name.
@@ -58,6 +70,7 @@ export const Settings = z.strictObject({
   commands: z.record(ValidationName, CommandSpec).default({}),
   agents: z.record(AgentName, AgentSettings).default({}),
   secrets: SecretSources.prefault({}),
+  pool: PoolSettings.prefault({}),
   instances: z.record(InstanceId, InstanceOverride).default({}),
   log: z.enum(LOG_LEVELS).default('info'),
 });
@@ -85,6 +98,7 @@ export const SETTING_SOURCES: { readonly [K in SettingName]: SettingFacts } = {
   commands: {},
   agents: {},
   secrets: {},
+  pool: {},
   instances: {},
   log: { env: 'FAIRLEAD_LOG', flag: '--log' },
 };

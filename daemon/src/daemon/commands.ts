@@ -19,7 +19,7 @@ export interface CommandParts {
 /** Every operation that changes something, from the commands and from delivery. */
 export const createAllCommands = ({ clock, settings, identity, working, shown }: CommandParts): Commands => {
   const { ledger } = shown;
-  const { grounds, delivery } = working;
+  const { grounds, workspaces, delivery } = working;
   const commands = createCommands({
     ledger,
     clock,
@@ -38,7 +38,13 @@ export const createAllCommands = ({ clock, settings, identity, working, shown }:
     async remove_instance(input, asker) {
       const removed = await commands.remove_instance(input, asker);
       grounds.forget(input.instance_id);
+      workspaces.discard(grounds.storeFolder(input.instance_id));
       return removed;
+    },
+    async halt(input, asker) {
+      const halted = await commands.halt(input, asker);
+      workspaces.discard();
+      return halted;
     },
     integrate_change: (input, asker) => delivery.integrate(input, asker),
     discard_change: (input, asker) => delivery.discard(input, asker),

@@ -32,6 +32,7 @@ export interface WorkingParts {
   readonly executors: ExecutorRegistry;
   readonly confining: Confining;
   readonly grounds: Grounds;
+  readonly workspaces: Workspaces;
   readonly repositories: Repositories;
   readonly runner: Runner;
   readonly delivery: Delivery;
@@ -72,7 +73,13 @@ const commandsOf = (settings: Settings) =>
 /** @throws FairleadError `disk_full`, `store_unwritable` */
 export const createWorkingParts = async ({ home, settings, secrets, ledger, clock, log, env }: WorkingOptions): Promise<WorkingParts> => {
   const artifacts = await openArtifactFiles(home.artifacts);
-  const workspaces: Workspaces = createWorkspaces(home.workspaces);
+  const workspaces: Workspaces = createWorkspaces(home.workspaces, {
+    root: home.pool,
+    folders: settings.pool.folders_per_instance,
+    disk: settings.pool.disk,
+    paused: () => ledger.read.halted(),
+    failed: (error) => log.warn({ err: error }, 'a checkout could not be made ahead of need'),
+  });
   const confining = await detectConfinement({ folder: home.sandbox, toolchain: settings.toolchain_folders });
   const agents = declaredAgents(settings, env);
   const executors = createExecutors({
@@ -107,6 +114,7 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
     grounds,
     // What an agent asks for is bound to its workspace, which is looked at when the permission is used: no target can move under it.
     renewGate: async (gate) => (gate.kind === 'change' ? renewGate(shared, gate) : gate),
+    workspaces,
     runner,
     delivery,
     confinement,

@@ -19,10 +19,14 @@ export const refuseUnsupported = (policy: ProjectPolicy): void => {
       'provision.network names hosts, but this release has no restricted network: provisioning runs without any. Leave the list empty.',
     );
   }
-  for (const [index, path] of policy.provision.copy.entries()) {
+  const { copy, mount } = policy.provision;
+  const paths = [
+    ...copy.map((path, index) => ({ path, field: `provision.copy[${index}]` })),
+    ...mount.map(({ path }, index) => ({ path, field: `provision.mount[${index}].path` })),
+  ];
+  for (const { path, field } of paths) {
     const parts = path.replace(/\/+$/, '').split('/');
     if (!path.includes('\0') && !entersGit(path) && !parts.some((part) => part === '' || part === '.' || part === '..')) continue;
-    const field = `provision.copy[${index}]`;
     throw invalid(
       field,
       'must be a relative path inside the repository and not in .git',

@@ -69,7 +69,7 @@ export interface Redactors {
 }
 
 /**
- * Redactors that also know what `provision.copy` brings into a checkout: an `.env` that the owner lets checks have is not for those who
+ * Redactors that also know what `provision.copy` and `provision.mount` bring into a checkout: an `.env` that the owner lets checks have is not for those who
  * read their output. A file that is named counts whatever its name; of a folder, files whose names say that they hold secrets. Both only
  * up to a size.
  */
@@ -78,9 +78,12 @@ export const withCopiedSecrets = async <D extends Redactors>(
   { work_tree }: Ground['repository'],
   { provision }: Pick<EffectivePolicy, 'provision'>,
 ): Promise<D> => {
-  if (work_tree === null || provision.copy.length === 0) return deps;
+  // A policy that an earlier release stored with an attempt knows no mounts.
+  const mounts: EffectivePolicy['provision']['mount'] | undefined = provision.mount;
+  const brought = [...provision.copy, ...(mounts ?? []).map(({ path }) => path)];
+  if (work_tree === null || brought.length === 0) return deps;
   const values = new Set<string>();
-  for (const declared of provision.copy) {
+  for (const declared of brought) {
     const path = join(work_tree, declared);
     const kind = await lstat(path).catch(() => undefined);
     const files = kind?.isDirectory() ? await secretFiles(path) : kind?.isFile() ? [path] : [];

@@ -21,6 +21,8 @@ export interface Grounds {
   /** Makes the store of a new instance, or finds it. @param refs full names of the branches that it begins with */
   create(instance: Place, refs: readonly string[]): Promise<Ground>;
   forget(instanceId: string): void;
+  /** Where the store of an instance lies, or would. */
+  storeFolder(instanceId: string): string;
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -53,6 +55,7 @@ export const createGrounds = (folder: string): Grounds => {
     of: (instance) => remember(instance),
     create: (instance, refs) => remember(instance, refs),
     forget: (instanceId) => void open.delete(instanceId),
+    storeFolder,
   };
 };
 

@@ -98,17 +98,15 @@ const makeWorkspace = async (scope: Scope, base: string, effective: EffectivePol
     ...(tree !== undefined && { tree }),
     ...(sandbox && { private_git: sandbox.kind }),
   });
-  if (sandbox) {
-    await deps.workspaces.provision(workspace, {
-      policy: effective.provision,
-      repository: ground.repository,
-      sandbox,
-      timeout_ms: effective.timeout_ms,
-      output: (chunk, from) => sink.write(chunk, from),
-      signal,
-    });
-  }
-  return workspace;
+  if (!sandbox) return workspace;
+  return deps.workspaces.provision(workspace, {
+    policy: effective.provision,
+    repository: ground.repository,
+    sandbox,
+    timeout_ms: effective.timeout_ms,
+    output: (chunk, from) => sink.write(chunk, from),
+    signal,
+  });
 };
 
 /**

@@ -2,7 +2,8 @@ import type { Confinement } from '@fairlead/shared/contract/states';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import type { Store } from '../git/store.ts';
 import type { ConfinedOrder, Sandbox } from '../process/confined.ts';
-import type { Provisioning, Workspace, Workspaces } from '../workspaces/workspaces.ts';
+import type { Provisioning } from '../workspaces/provision.ts';
+import type { Workspace, Workspaces } from '../workspaces/workspaces.ts';
 
 /** One check to run, as policy and task declare it. */
 export interface Check {
@@ -63,7 +64,7 @@ const runCheck = async (order: ValidationOrder, workspace: Workspace, check: Che
     argv: check.argv,
     workspace: workspace.folder,
     out: workspace.out,
-    readable: [],
+    readable: workspace.readable,
     env: { ...order.env, FAIRLEAD_VALIDATION: check.name },
     timeout_ms: check.timeout_ms,
     output: order.output(check),
@@ -112,8 +113,8 @@ const runInCheckout = async (order: ValidationOrder, check: Check, number: numbe
   const { workspaces, sandbox, signal } = order;
   const workspace = await workspaces.create({ name: `${order.name}.${number}`, store: order.store, commit: order.commit });
   try {
-    await workspaces.provision(workspace, { ...order.provision, sandbox, ...(signal && { signal }) });
-    const found = await runCheck(order, workspace, check);
+    const ready = await workspaces.provision(workspace, { ...order.provision, sandbox, ...(signal && { signal }) });
+    const found = await runCheck(order, ready, check);
     await order.collect?.(workspace.out);
     return found;
   } finally {

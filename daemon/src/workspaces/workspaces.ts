@@ -1,15 +1,15 @@
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import type { Confinement } from '@fairlead/shared/contract/states';
-import { addPrivateGit, checkOut, listUntracked } from '../git/checkout.ts';
-import type { Repository } from '../git/repository.ts';
-import { provisionedFile } from '../git/snapshot.ts';
+import { addPrivateGit, checkOut } from '../git/checkout.ts';
+import { moveCheckout } from '../git/move-checkout.ts';
 import type { Store } from '../git/store.ts';
-import type { ConfinedOrder, Sandbox } from '../process/confined.ts';
-import { copyDeclared } from './copies.ts';
+import type { ConfinedOrder } from '../process/confined.ts';
+import { createPool, partsOf, type PoolOptions, type PoolState } from './pool.ts';
+import { describeProvision, provision, type ProvisionedState, type Provisioning } from './provision.ts';
 import { removeFolder } from './remove-folder.ts';
+import { storageError } from './storage-error.ts';
 
 /** A plain folder with the files of one tree; never a part of the user's repository. */
 export interface Workspace {
@@ -21,7 +21,7 @@ export interface Workspace {
   readonly out: string;
   /** The daemon's own index of the checkout, outside it. */
   readonly index: string;
-  /** What the private `.git` needs to be mounted besides the checkout; empty when there is none. */
+  /** What is to be mounted besides the checkout: what the private `.git` needs, and folders that provisioning mounts in it. */
   readonly readable: ConfinedOrder['readable'];
 }
 
@@ -37,15 +37,10 @@ export interface WorkspaceOrder {
   readonly private_git?: Confinement;
 }
 
-/** Bringing a fresh checkout to life, as the project policy says. */
-export interface Provisioning {
-  readonly policy: ProjectPolicy['provision'];
-  /** Where declared copies come from. */
-  readonly repository: Repository;
-  readonly sandbox: Sandbox;
-  readonly timeout_ms: number;
-  readonly output: ConfinedOrder['output'];
-  readonly signal?: AbortSignal;
+export interface WorkspacesState {
+  readonly pool: PoolState;
+  /** How checkouts were provisioned last, by the folder of their store. */
+  readonly provisioned: ReadonlyMap<string, ProvisionedState>;
 }
 
 export interface Workspaces {
@@ -54,107 +49,94 @@ export interface Workspaces {
   /** The workspace of that name if it is still there, as after a crash. */
   find(name: string): Promise<Workspace | undefined>;
   /**
-   * Copies what the policy declares (never through a link, never over one) and runs the post-create hook, confined.
-   * @throws FairleadError `project_policy_invalid` (a copy that leaves the repository, network hosts),
+   * Copies and mounts what the policy declares (never through a link, never over one) and runs the post-create hook, confined. The answer
+   * is the workspace with its mounts: whatever runs in it needs those.
+   * @throws FairleadError `project_policy_invalid` (what leaves the repository or is too large, network hosts),
    *   `requirement_missing` when the hook fails; its output went to `output`
    */
-  provision(workspace: Workspace, provisioning: Provisioning): Promise<void>;
-  /** Removes the workspace with all that is in it. Safe to repeat. */
+  provision(workspace: Workspace, provisioning: Provisioning): Promise<Workspace>;
+  /** Removes the workspace with all that is in it; nothing of it goes back to the pool. Safe to repeat. */
   release(workspace: Pick<Workspace, 'name'>): Promise<void>;
   /** Removes every workspace whose name is not in `keep`, as after a crash; answers the names removed. */
   sweep(keep: ReadonlySet<string>): Promise<readonly string[]>;
+  /** What was made ahead of need, and how checkouts were provisioned. */
+  state(): WorkspacesState;
+  /** Gives up what was made ahead of need for a store that is served no more, or for all of them. */
+  discard(storeFolder?: string): void;
+  /** Ends the work in the background, and removes what was made ahead of need. Workspaces stay. */
+  close(): Promise<void>;
 }
 
 const NAME = /^[a-z0-9_][a-z0-9_.-]{0,199}$/;
 /** Where a confined executor sees the store's objects. */
 const STORE_OBJECTS = '/store/objects';
 
-const storageError = (cause: unknown): unknown => {
-  const { code } = cause as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new FairleadError('disk_full', { cause });
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return new FairleadError('store_unwritable', { cause });
-  return cause;
-};
-
-const create = async (place: Workspace, { store, commit, tree, private_git }: WorkspaceOrder): Promise<Workspace> => {
-  await mkdir(place.folder, { recursive: true, mode: 0o700 });
-  await mkdir(place.out, { mode: 0o700 });
-  await checkOut(store, tree ?? commit, place.folder, place.index);
+/** Adds what an order asks for besides the files. */
+const complete = async (place: Workspace, { store, commit, private_git }: WorkspaceOrder, made?: string): Promise<Workspace> => {
   if (private_git === undefined) return place;
   const host = join(store.folder, 'objects');
   const confined = private_git === 'bubblewrap';
-  await addPrivateGit(store, commit, { ...place, objects: confined ? STORE_OBJECTS : host });
+  await addPrivateGit(store, commit, { ...place, objects: confined ? STORE_OBJECTS : host, ...(made !== undefined && { made }) });
   return { ...place, readable: confined ? [{ from: host, to: STORE_OBJECTS }] : [] };
 };
 
-const runHook = async (
-  workspace: Workspace,
-  argv: readonly string[],
-  { sandbox, timeout_ms, output, signal }: Provisioning,
-): Promise<void> => {
-  signal?.throwIfAborted();
-  const hook = await sandbox.start({ argv, workspace: workspace.folder, readable: [], env: {}, timeout_ms, output });
-  const stop = (): void => void hook.stop();
-  signal?.addEventListener('abort', stop, { once: true });
-  if (signal?.aborted) stop();
-  const end = await hook.ended;
-  signal?.removeEventListener('abort', stop);
-  if (end.stopped === 'unconfirmed') throw new FairleadError('effect_in_doubt', { detail: 'The post-create hook could not be stopped' });
-  signal?.throwIfAborted();
-  if (end.exit_code !== 0) {
-    const how = end.timed_out ? 'ran into its time limit' : `ended with ${end.exit_code ?? end.signal}`;
-    throw new FairleadError('requirement_missing', {
-      detail: `The post-create hook ${how}`,
-      hint: 'Its output is in the log of the step; correct provision.post_create or what it needs.',
-    });
-  }
+const createCold = async (place: Workspace, order: WorkspaceOrder): Promise<Workspace> => {
+  await mkdir(place.folder, { recursive: true, mode: 0o700 });
+  await mkdir(place.out, { mode: 0o700 });
+  await checkOut(order.store, order.tree ?? order.commit, place.folder, place.index);
+  return complete(place, order);
 };
 
-const provision = async (workspace: Workspace, store: Store | undefined, provisioning: Provisioning): Promise<void> => {
-  const { policy, repository } = provisioning;
-  if (policy.network.length > 0) {
-    throw new FairleadError('project_policy_invalid', {
-      field: 'provision.network',
-      rule: 'must be empty in this release: there is no network that reaches only some hosts',
-      detail: 'provision.network names hosts, but this release cannot open the network to some hosts only',
-      hint: 'Remove provision.network, and copy what the hook would download with provision.copy.',
-    });
-  }
-  if (policy.copy.length > 0 && repository.work_tree === null) {
-    throw new FairleadError('project_policy_invalid', {
-      field: 'provision.copy',
-      rule: 'needs a repository with a work tree',
-      detail: 'provision.copy: the repository is bare and has no untracked files',
-    });
-  }
-  for (const path of policy.copy) await copyDeclared(repository.work_tree!, workspace.folder, path);
-  if (policy.post_create) await runHook(workspace, policy.post_create, provisioning);
-  // What provisioning made is no part of the work, so that a copied secret never ends up in a snapshot.
-  if (store && (policy.copy.length > 0 || policy.post_create)) {
-    await writeFile(provisionedFile(workspace.index), await listUntracked(store, workspace.folder, workspace.index), { mode: 0o600 });
-  }
-};
+const isFull = (error: unknown): boolean => error instanceof FairleadError && error.code === 'disk_full';
 
-/** @param root folder of all workspaces; made with mode 0700 when missing */
-export const createWorkspaces = (root: string): Workspaces => {
+/**
+ * The folders of all attempts and checks.
+ * @param root of all workspaces; made with mode 0700 when missing
+ * @param pooling checkouts made ahead of need; without it each one is made when it is asked for
+ */
+export const createWorkspaces = (root: string, pooling?: PoolOptions): Workspaces => {
+  const pool = createPool(pooling ?? { root: join(root, '.pool'), folders: 0, disk: 0 });
   const placeOf = (name: string): Workspace => {
     if (!NAME.test(name)) throw new Error(`not a workspace name: ${name}`);
-    const at = join(root, name);
-    return { name, folder: join(at, 'files'), out: join(at, 'out'), index: join(at, 'index'), readable: [] };
+    const { folder, out, index } = partsOf(join(root, name));
+    return { name, folder, out, index, readable: [] };
   };
   const release = (name: string): Promise<void> => removeFolder(join(root, placeOf(name).name));
   // Provisioning looks at the checkout through the store that it came from.
   const stores = new Map<string, Store>();
+  const provisioned = new Map<string, ProvisionedState>();
+
+  /** A checkout of the pool, moved to what was asked for; undefined when there is none, or none that can be. */
+  const createFromPool = async (order: WorkspaceOrder): Promise<Workspace | undefined> => {
+    const at = join(root, order.name);
+    const holds = await pool.take(order.store, at);
+    if (holds === undefined) return undefined;
+    const place = placeOf(order.name);
+    if (await moveCheckout(order.store, { ...place, holds }, order.tree ?? order.commit)) return complete(place, order, partsOf(at).made);
+    await release(order.name);
+    return undefined;
+  };
+  const createOnce = async (order: WorkspaceOrder): Promise<Workspace> => {
+    try {
+      await mkdir(root, { recursive: true, mode: 0o700 });
+      await release(order.name);
+      stores.set(order.name, order.store);
+      return (await createFromPool(order)) ?? (await createCold(placeOf(order.name), order));
+    } catch (cause) {
+      await release(order.name).catch(() => undefined);
+      throw storageError(cause);
+    }
+  };
   return {
     async create(order) {
       try {
-        await mkdir(root, { recursive: true, mode: 0o700 });
-        await release(order.name);
-        stores.set(order.name, order.store);
-        return await create(placeOf(order.name), order);
-      } catch (cause) {
-        await release(order.name).catch(() => undefined);
-        throw storageError(cause);
+        return await createOnce(order);
+      } catch (error) {
+        // What was made ahead of need must not cost an attempt its room.
+        if (!isFull(error) || !(await pool.empty())) throw error;
+        return await createOnce(order);
+      } finally {
+        pool.fill(order.store, order.commit);
       }
     },
     async find(name) {
@@ -168,7 +150,10 @@ export const createWorkspaces = (root: string): Workspaces => {
     },
     async provision(workspace, provisioning) {
       try {
-        await provision(workspace, stores.get(workspace.name), provisioning);
+        const store = stores.get(workspace.name);
+        const ready = await provision(workspace, store, provisioning, pool.empty);
+        if (store) provisioned.set(store.folder, describeProvision(provisioning));
+        return ready;
       } catch (cause) {
         throw storageError(cause);
       }
@@ -178,10 +163,17 @@ export const createWorkspaces = (root: string): Workspaces => {
       await release(name);
     },
     async sweep(keep) {
+      pool.sweep();
       const names = await readdir(root).catch(() => []);
       const leftover = names.filter((name) => !keep.has(name));
       for (const name of leftover) await removeFolder(join(root, name));
       return leftover;
     },
+    state: () => ({ pool: pool.state(), provisioned }),
+    discard(storeFolder) {
+      pool.discard(storeFolder);
+      if (storeFolder !== undefined) provisioned.delete(storeFolder);
+    },
+    close: pool.close,
   };
 };

@@ -75,6 +75,8 @@ export const LIMITS = {
   artifact: limit(2048 * MiB, 'bytes', 'one artifact'),
   artifacts_per_attempt: limit(200, 'items', 'files that one attempt may put into $FAIRLEAD_OUT'),
   snapshot_file: limit(100 * MiB, 'bytes', 'one file of a snapshot, checked by lstat before it is hashed'),
+  provision_bytes: limit(4096 * MiB, 'bytes', 'what provisioning copies into one checkout; a larger folder is mounted read-only'),
+  provision_entries: limit(400_000, 'items', 'files and folders that provisioning copies into one checkout'),
   snapshot_files: limit(50_000, 'items', 'changed files of one snapshot'),
   file_read: limit(512 * KiB, 'bytes', 'one read_file answer'),
   files_listed: limit(5_000, 'items', 'entries of one list_files answer'),

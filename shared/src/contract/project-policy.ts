@@ -19,6 +19,8 @@ export const GATE_REASONS = [
 ] as const;
 export type GateReason = (typeof GATE_REASONS)[number];
 
+export const MOUNT_MODES = ['read_only', 'copy_on_write'] as const;
+
 export const ValidationSpec = z.strictObject({
   run: Argv.describe('argv; no shell reads it'),
   timeout: Duration.optional(),
@@ -59,6 +61,18 @@ export const ProjectPolicy = z.strictObject({
         .max(LIMITS.list.value)
         .default([])
         .describe('Untracked files of the repository to copy into each checkout'),
+      mount: z
+        .array(
+          z.strictObject({
+            path: z.string().min(1).max(LIMITS.pattern.value),
+            mode: z
+              .enum(MOUNT_MODES)
+              .describe('read_only: the folder itself, which nothing can write to; copy_on_write: a private copy of it for each checkout'),
+          }),
+        )
+        .max(LIMITS.list.value)
+        .default([])
+        .describe('Untracked folders of the repository, such as node_modules, that each checkout is to have'),
       post_create: Argv.optional().describe('argv that runs, confined, in each fresh checkout'),
       network: z.array(z.string().min(1).max(253)).max(LIMITS.list.value).default([]).describe('Hosts that provisioning may reach'),
     })

@@ -24,12 +24,32 @@ export type Envelope = z.infer<typeof Envelope>;
 export const Delegation = z.strictObject({ certificate: Envelope, delegation: Envelope });
 export type Delegation = z.infer<typeof Delegation>;
 
+/** Checkouts made ahead of need, and how checkouts are provisioned. */
+const WorkspacesStatus = z.object({
+  folders_per_instance: z.number().int(),
+  pool_bytes: z.number().int(),
+  pool_budget_bytes: z.number().int(),
+  instances: z.array(
+    z.object({
+      instance_id: InstanceId,
+      label: z.string(),
+      ready: z.number().int().describe('Checkouts that are ready'),
+      bytes: z.number().int(),
+      held_back: z.enum(['budget', 'disk']).nullable().describe('Why no more are made: the budget, or too little room on the disk'),
+      provisioned: z
+        .object({ copied: z.array(z.string()), mounted_read_only: z.array(z.string()), post_create: z.boolean() })
+        .nullable()
+        .describe('As the last checkout since the start of the daemon; null: there was none that is provisioned'),
+    }),
+  ),
+});
+
 /** Operations of the daemon for its owner alone, with the operator's token. None of them can be asked through a relay. */
 export const daemonAdminOperations = {
   daemon_status: operation({
     name: 'daemon_status',
     title: 'Status of the daemon',
-    description: 'What the daemon serves, what runs and waits, its sandbox, and how much space it uses.',
+    description: 'What the daemon serves, what runs and waits, its sandbox, the checkouts it holds ready, and how much space it uses.',
     route: 'GET /status',
     input: z.strictObject({}),
     output: z.object({
@@ -44,6 +64,7 @@ export const daemonAdminOperations = {
       parallelism: z.number().int(),
       ledger_bytes: z.number().int(),
       artifact_bytes: z.number().int(),
+      workspaces: WorkspacesStatus,
     }),
     scope: 'admin:read',
   }),
