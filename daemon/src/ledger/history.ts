@@ -34,14 +34,15 @@ const createRunHistory = (late: LateWrites) => {
     'select min(position) from events where run_id = @run_id and run_seq % 64 = 0 and position > @floor and position < @end',
     'one',
   );
+  // The cross join keeps SQLite from walking the whole history to find the few lines on the way.
   const back = late.reader(
     `with recursive way (position, back) as (
        select position, back from events where position = @start and run_id = @run_id
        union all
-       select line.position, line.back from way join events as line on line.position = way.position - way.back
+       select line.position, line.back from way cross join events as line on line.position = way.position - way.back
        where line.run_id = @run_id and line.position > @floor and line.position < way.position
      )
-     select ${RECORD} from way join events as line using (position)
+     select ${RECORD} from way cross join events as line on line.position = way.position
      where @step_id is null or line.step_id = @step_id order by line.position`,
     'one',
   );
