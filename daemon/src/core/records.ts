@@ -290,7 +290,10 @@ export interface GitEffectRecord {
   readonly updated_at: number;
 }
 
-/** One line of the history. `prev_hash` is the line before it in its chain: the run's, or the instance's own for lines of no run. */
+/**
+ * One line of the history. `prev_hash` is the hash of the line before it in its chain: the run's, or the instance's own for lines of
+ * no run. `instance_prev_hash` is that of the line before it in the instance, whatever its run: a run cannot vanish.
+ */
 export interface EventRecord {
   readonly instance_id: string;
   readonly instance_seq: number;
@@ -303,9 +306,9 @@ export interface EventRecord {
   readonly authority: Authority;
   readonly data: Readonly<Record<string, unknown>>;
   readonly prev_hash: string;
+  readonly instance_prev_hash: string;
+  /** Over both, and the line. */
   readonly hash: string;
-  /** The chain over every line of the instance, whatever its run: a run cannot vanish. */
-  readonly instance_hash: string;
 }
 
 /** Who caused a line of history, and how that is known. */

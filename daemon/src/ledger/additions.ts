@@ -24,10 +24,10 @@ const parent = <R>(found: R | undefined, what: string): R => {
 };
 
 /** Runs and steps. */
-const workAdditions = (tables: Tables, append: Append, at: () => number, nextQueueOrder: () => number) =>
+const workAdditions = (tables: Tables, append: Append, at: () => number, nextQueueOrder: () => number, nextNumber: () => number) =>
   ({
     instance(record, about) {
-      tables.instances.insert({ ...record, prefix: prefixOf(record.id) });
+      tables.instances.insert({ ...record, number: nextNumber(), prefix: prefixOf(record.id) });
       append('instance.added', { instance_id: record.id }, about, {
         label: record.label,
         target: record.target,
@@ -192,10 +192,11 @@ export const createAdditions = (
   at: () => number,
   nextQueueOrder: () => number,
 ): Tx['add'] => {
+  const lastNumber = late.reader('select coalesce(max(number), 0) from instances', 'one');
   const lastSequence = late.reader('select coalesce(max(sequence), 0) from grants', 'one');
   const keepPolicy = late.writer('insert into policies (digest, body) values (?, ?) on conflict (digest) do nothing');
   return {
-    ...workAdditions(tables, append, at, nextQueueOrder),
+    ...workAdditions(tables, append, at, nextQueueOrder, () => (lastNumber.get() as number) + 1),
     ...evidenceAdditions(tables, append, at),
     grant(record, about) {
       const bare: GrantRecord = {

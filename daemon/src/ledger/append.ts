@@ -1,6 +1,6 @@
 import type { EventType } from '@fairlead/shared/contract/resources';
 import type { EventRecord } from '../core/records.ts';
-import { chainName, eventHash, instanceHash, textsOf } from './chain.ts';
+import { chainName, digestOf, lineHash, textsOf } from './chain.ts';
 import type { Heads } from './heads.ts';
 import type { About } from './ledger.ts';
 import type { Lines } from './lines.ts';
@@ -34,14 +34,15 @@ export const createAppend =
   (type, subject, about, data) => {
     const { instance_id } = subject;
     const run_id = subject.run_id ?? null;
-    const wholeChain = chainName.instance(instance_id);
-    const chain = run_id === null ? chainName.own(instance_id) : chainName.run(run_id);
-    const whole = heads.get(wholeChain);
-    const before = heads.get(chain);
+    const whole = heads.chain(chainName.instance(instance_id));
+    const chain = heads.chain(run_id === null ? chainName.own(instance_id) : chainName.run(run_id));
+    const before = chain.head;
+    const seq = whole.head.seq + 1;
+    const position = heads.base(instance_id) + seq;
     // One object, filled in as it comes to be known: this runs for every event, and copies of it would cost as much as its row.
     const event: Filling = {
       instance_id,
-      instance_seq: whole.seq + 1,
+      instance_seq: seq,
       run_id,
       run_seq: run_id === null ? null : before.seq + 1,
       step_id: subject.step_id ?? null,
@@ -50,15 +51,15 @@ export const createAppend =
       principal: about.principal,
       authority: about.authority,
       data: dataOf(about, data),
-      prev_hash: before.hash,
+      prev_hash: digestOf(before.hash),
+      instance_prev_hash: digestOf(whole.head.hash),
       hash: '',
-      instance_hash: '',
     };
-    const texts = textsOf(event);
-    event.hash = eventHash(before.hash, event, texts);
-    event.instance_hash = instanceHash(whole.hash, event.hash);
-    heads.set(wholeChain, { seq: event.instance_seq, hash: event.instance_hash });
-    heads.set(chain, { seq: before.seq + 1, hash: event.hash });
-    lines.add(event, texts);
+    const { principal, data: said } = textsOf(event);
+    const hash = lineHash(before.hash, whole.head.hash, event, principal, said);
+    event.hash = digestOf(hash);
+    heads.set(whole, { seq, position, hash });
+    heads.set(chain, { seq: before.seq + 1, position, hash });
+    lines.add({ event, position, principal, data: said, back: before.seq === 0 ? null : position - before.position, hash });
     return event;
   };

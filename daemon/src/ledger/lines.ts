@@ -1,78 +1,65 @@
 import type { EventRecord } from '../core/records.ts';
-import type { Texts } from './chain.ts';
+import type { Hash } from './chain.ts';
 import type { Late, LateWrites } from './late-writes.ts';
+
+/** A line of history as it goes into its row. */
+export interface NewLine {
+  readonly event: EventRecord;
+  readonly position: number;
+  /** Principal and data as the text that was hashed. */
+  readonly principal: string;
+  readonly data: string;
+  /** How many positions before it the previous line of its chain is; null for the first. */
+  readonly back: number | null;
+  readonly hash: Hash;
+}
 
 /** The lines of history of the batch that is under way, oldest first. */
 export interface Lines extends Late {
-  add(event: EventRecord, texts: Texts): void;
+  add(line: NewLine): void;
   /** What was added since the last commit. */
-  readonly events: readonly EventRecord[];
+  events(): readonly EventRecord[];
 }
-
-const COLUMNS = [
-  'instance_id',
-  'instance_seq',
-  'run_id',
-  'run_seq',
-  'step_id',
-  'type',
-  'at',
-  'principal',
-  'authority',
-  'data',
-  'prev_hash',
-  'hash',
-  'instance_hash',
-] as const satisfies readonly (keyof EventRecord)[];
 
 /** Lines that one statement writes, where there are as many: a call of SQLite costs about a third of what a row does. */
 const TOGETHER = 8;
 
-/** The values of a line, in the order of `COLUMNS`. */
-const pushValues = (values: unknown[], event: EventRecord, { principal, data }: Texts): void => {
-  const { instance_id, instance_seq, run_id, run_seq, step_id, type, at, authority, prev_hash, hash, instance_hash } = event;
-  values.push(instance_id, instance_seq, run_id, run_seq, step_id, type, at, principal, authority, data, prev_hash, hash, instance_hash);
+/** The values of a line, in the order of its columns. */
+const pushValues = (values: unknown[], { event, position, principal, data, back, hash }: NewLine): void => {
+  const { run_id, run_seq, step_id, type, at, authority } = event;
+  values.push(position, run_id, run_seq, step_id, type, at, principal, authority, data, back, hash);
 };
 
 /** Keeps new lines until the commit, which writes them. */
 export const createLines = (late: LateWrites): Lines => {
-  const row = `(${COLUMNS.map(() => '?').join(', ')})`;
   const insert = (rows: number) =>
-    late.db.prepare(`insert into events (${COLUMNS.join(', ')}) values ${Array.from({ length: rows }, () => row).join(', ')}`);
+    late.db.prepare(
+      `insert into events (position, run_id, run_seq, step_id, type, at, principal, authority, data, back, hash) values ${Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(?))').join(', ')}`,
+    );
   const insertOne = insert(1);
   const insertMany = insert(TOGETHER);
-  let events: EventRecord[] = [];
-  let texts: Texts[] = [];
+  let added: NewLine[] = [];
   // How many of them have their row, and how many had it when the savepoint was opened.
   let stored = 0;
   let storedAtPoint = 0;
   const restart = (): void => {
-    events = [];
-    texts = [];
+    added = [];
     stored = 0;
   };
   const lines: Lines = {
-    get events() {
-      return events;
-    },
-    add(event, its) {
-      events.push(event);
-      texts.push(its);
-    },
-    waiting: () => stored < events.length,
+    events: () => added.map(({ event }) => event),
+    add: (line) => void added.push(line),
+    waiting: () => stored < added.length,
     write() {
-      while (stored < events.length) {
-        const count = events.length - stored >= TOGETHER ? TOGETHER : 1;
+      while (stored < added.length) {
+        const count = added.length - stored >= TOGETHER ? TOGETHER : 1;
         const values: unknown[] = [];
-        for (const end = stored + count; stored < end; stored++) pushValues(values, events[stored]!, texts[stored]!);
+        for (const end = stored + count; stored < end; stored++) pushValues(values, added[stored]!);
         (count === 1 ? insertOne : insertMany).run(values);
       }
     },
-    mark: () => events.length,
-    undo(mark) {
-      events.length = mark;
-      texts.length = mark;
-    },
+    mark: () => added.length,
+    undo: (mark) => void (added.length = mark),
     point: () => void (storedAtPoint = stored),
     rewind: () => void (stored = storedAtPoint),
     committed: restart,

@@ -2,9 +2,10 @@ import { migrate, openDatabase } from '@fairlead/shared/kit/sqlite';
 import { randomUnit, type Clock } from '@fairlead/shared/kit/clock';
 import type { Database } from '@fairlead/shared/kit/sqlite';
 import type { EventRecord } from '../core/records.ts';
-import { verifyChains, type StoredLine } from './chain.ts';
-import { createHeads } from './heads.ts';
+import { verifyChains, type Hash } from './chain.ts';
+import { LINES_PER_INSTANCE, createHeads } from './heads.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { createHistory, type History } from './history.ts';
 import { journalCommit } from './journal.ts';
 import { createLateWrites } from './late-writes.ts';
 import type { Ledger } from './ledger.ts';
@@ -23,17 +24,17 @@ const epochOf = (db: Database): string => {
   return db.prepare("select value from settings where name = 'epoch'").pluck().get() as string;
 };
 
-const verifier = (db: Database): Ledger['verify'] => {
-  const lines = db.prepare('select * from events where instance_id = ? order by instance_seq');
+const verifier = (db: Database, history: History): Ledger['verify'] => {
   const heads = db.prepare(
-    "select chain, seq, hash from heads where chain in ('i:' || @id, 'o:' || @id) or chain in (select 'r:' || id from runs where instance_id = @id)",
+    `select chain, seq, position % ${LINES_PER_INSTANCE} as line, lower(hex(hash)) as hash from heads
+     where chain in (@id, 'own:' || @id) or chain in (select id from runs where instance_id = @id)`,
   );
   const runs = db.prepare('select id from runs where instance_id = ?').pluck();
   return (id) => {
     const recorded = new Map(
-      (heads.all({ id }) as { chain: string; seq: number; hash: string }[]).map(({ chain, seq, hash }) => [chain, { seq, hash }]),
+      (heads.all({ id }) as { chain: string; seq: number; line: number; hash: Hash }[]).map(({ chain, ...head }) => [chain, head]),
     );
-    return verifyChains(id, lines.iterate(id) as Iterable<StoredLine>, recorded, runs.all(id) as string[]);
+    return verifyChains(id, history.stored(id), recorded, runs.all(id) as string[]);
   };
 };
 
@@ -49,13 +50,14 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
   db.pragma('cache_size = -16000');
   const late = createLateWrites(db);
   const tables = openTables(late);
-  const read = createReads(late, tables);
+  const heads = createHeads(db);
+  const history = createHistory(late, heads);
+  const read = createReads(late, tables, history);
   const lines = createLines(late);
   const listeners = new Set<(events: readonly EventRecord[]) => void>();
   let now = clock.now();
   let headsBefore = 0;
   let committed: readonly EventRecord[] = [];
-  const heads = createHeads(db);
   const { tx, idempotency } = createTransaction(late, tables, read, lines, heads, () => now);
 
   const publish = (): void => {
@@ -77,10 +79,10 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
     committing() {
       late.flush();
       heads.write();
-      journalCommit(lines.events, 'before');
+      journalCommit(lines.events(), 'before');
     },
     committed() {
-      committed = lines.events;
+      committed = lines.events();
       late.committed();
       journalCommit(committed, 'after');
     },
@@ -99,7 +101,7 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
       return () => void listeners.delete(listener);
     },
     answered: (scope) => idempotency.answered(scope),
-    verify: verifier(db),
+    verify: verifier(db, history),
     close: async () => {
       group.close();
       db.close();

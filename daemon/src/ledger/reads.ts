@@ -1,13 +1,14 @@
 import { prefixOf } from '@fairlead/shared/contract/ids';
 import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
-import type { ChangeRecord, EventRecord, InstanceRecord, StepRecord } from '../core/records.ts';
+import type { ChangeRecord, InstanceRecord, StepRecord } from '../core/records.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
-import { GENESIS, chainName } from './chain.ts';
+import { GENESIS, chainName, digestOf } from './chain.ts';
+import type { History } from './history.ts';
 import type { LateWrites } from './late-writes.ts';
 import type { Reads } from './ledger.ts';
-import type { Tables } from './tables.ts';
+import type { StoredInstance, Tables } from './tables.ts';
 
-const shown = ({ prefix: _prefix, ...instance }: InstanceRecord & { readonly prefix: string }): InstanceRecord => instance;
+const shown = ({ number: _number, prefix: _prefix, ...instance }: StoredInstance): InstanceRecord => instance;
 /** SQL that lets a condition fall away when its parameter is null. */
 const maybe = (column: string, parameter = column) => `(@${parameter} is null or ${column} = @${parameter})`;
 const nullable = <T>(value: T | undefined): T | null => value ?? null;
@@ -112,34 +113,27 @@ const evidenceReads = (late: LateWrites, tables: Tables) => {
   } satisfies Partial<Reads>;
 };
 
-const historyReads = (late: LateWrites, tables: Tables) => {
-  // One statement for each way of asking, so that each can use its index; the plus keeps SQLite from walking the whole instance.
-  const ofInstance = tables.events.select('where instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit');
-  const ofRun = tables.events.select(
-    'where run_id = @run_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit',
-  );
-  const ofStep = tables.events.select(
-    'where run_id = (select run_id from steps where id = @step_id) and step_id = @step_id and +instance_id = @instance_id and instance_seq > @after order by instance_seq limit @limit',
-  );
-  const head = late.reader('select seq, hash from heads where chain = ?');
+const historyReads = (late: LateWrites, history: History) => {
+  const head = late.reader('select seq, lower(hex(hash)) as hash from heads where chain = ?');
   const setting = late.reader('select value from settings where name = ?', 'one');
   return {
-    events: ({ instance_id, after, limit, run_id, step_id }): EventRecord[] => {
-      if (step_id !== undefined)
-        return ofStep({ instance_id, after, limit, step_id }).filter((event) => run_id === undefined || event.run_id === run_id);
-      return run_id === undefined ? ofInstance({ instance_id, after, limit }) : ofRun({ instance_id, after, limit, run_id });
+    events: (of) => history.events(of),
+    head: (instanceId) => {
+      const { seq, hash } = (head.get(chainName.instance(instanceId)) as { seq: number; hash: string } | undefined) ?? {
+        seq: 0,
+        hash: GENESIS,
+      };
+      return { seq, hash: digestOf(hash) };
     },
-    head: (instanceId) =>
-      (head.get(chainName.instance(instanceId)) as { seq: number; hash: string } | undefined) ?? { seq: 0, hash: GENESIS },
     halted: () => setting.get('halted') === '1',
     size: () => (late.db.pragma('page_count', { simple: true }) as number) * (late.db.pragma('page_size', { simple: true }) as number),
   } satisfies Partial<Reads>;
 };
 
 /** Every read of the ledger, as prepared statements over one connection. */
-export const createReads = (late: LateWrites, tables: Tables): Reads => ({
+export const createReads = (late: LateWrites, tables: Tables, history: History): Reads => ({
   ...instanceReads(late, tables),
   ...stepReads(late, tables),
   ...evidenceReads(late, tables),
-  ...historyReads(late, tables),
+  ...historyReads(late, history),
 });

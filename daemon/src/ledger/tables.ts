@@ -3,7 +3,6 @@ import type {
   AttemptRecord,
   ChangeRecord,
   CredentialRecord,
-  EventRecord,
   GateRecord,
   GitEffectRecord,
   GrantRecord,
@@ -17,10 +16,17 @@ import type { LateWrites } from './late-writes.ts';
 import { movingTable } from './moving-table.ts';
 import { recordTable, type Columns } from './table.ts';
 
+/** An instance with what follows from it: its place among all of them, and the part of its id that the ids of its resources carry. */
+export interface StoredInstance extends InstanceRecord {
+  readonly number: number;
+  readonly prefix: string;
+}
+
 // The form of the columns of each table; the compiler checks that no field of a record is forgotten.
 
-const INSTANCES: Columns<InstanceRecord & { readonly prefix: string }> = {
+const INSTANCES: Columns<StoredInstance> = {
   id: 'plain',
+  number: 'plain',
   prefix: 'plain',
   label: 'plain',
   repository: 'plain',
@@ -234,22 +240,6 @@ const GIT_EFFECTS: Columns<GitEffectRecord> = {
   updated_at: 'plain',
 };
 
-const EVENTS: Columns<EventRecord> = {
-  instance_id: 'plain',
-  instance_seq: 'plain',
-  run_id: 'plain',
-  run_seq: 'plain',
-  step_id: 'plain',
-  type: 'plain',
-  at: 'plain',
-  principal: 'json',
-  authority: 'plain',
-  data: 'json',
-  prev_hash: 'plain',
-  hash: 'plain',
-  instance_hash: 'plain',
-};
-
 /** The tables of the ledger. Runs, steps and attempts are in motion; the others are written once, or seldom. */
 export const openTables = (late: LateWrites) => ({
   instances: recordTable(late, 'instances', 'id', INSTANCES),
@@ -264,7 +254,6 @@ export const openTables = (late: LateWrites) => ({
   grants: recordTable(late, 'grants', 'id', GRANTS),
   credentials: recordTable(late, 'credentials', 'hash', CREDENTIALS),
   effects: recordTable(late, 'git_effects', 'id', GIT_EFFECTS),
-  events: recordTable(late, 'events', 'instance_seq', EVENTS),
 });
 
 export type Tables = ReturnType<typeof openTables>;

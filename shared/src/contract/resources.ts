@@ -312,9 +312,9 @@ export const Event = z.object({
   principal: Principal,
   authority: z.enum(AUTHORITIES),
   data: z.record(z.string(), z.unknown()),
-  prev_hash: Digest,
-  hash: Digest.describe('SHA-256 over the previous hash, a line feed and the canonical JSON of the event'),
-  instance_hash: Digest.describe('The chain over every event of the instance: SHA-256 over the one before, a line feed and hash'),
+  prev_hash: Digest.describe('Hash of the event before it in its run, or of the one before it that belongs to no run either'),
+  instance_prev_hash: Digest.describe('Hash of the event before it in the instance, whatever its run'),
+  hash: Digest.describe('SHA-256 over prev_hash, instance_prev_hash and the canonical JSON of the event, with a line feed between them'),
 });
 export type Event = z.infer<typeof Event>;
 

@@ -8,6 +8,8 @@ create table settings (
 
 create table instances (
   id text primary key,
+  -- Its place among all instances, in the order in which they were added: the upper half of the positions of its lines of history.
+  number integer not null unique,
   prefix text not null unique,
   label text not null,
   repository text not null,
@@ -260,9 +262,11 @@ create table idempotency (
   primary key (instance_id, subject, key)
 ) strict, without rowid;
 
+-- A line's position is (number of its instance << 32) + (its sequence number there), and is the key that SQLite orders the table by:
+-- appending needs no index beside it. One hash covers the line and the two before it, in its instance and in its chain. The first
+-- of those is the line at the position before; the other is "back" positions before, null for the first of its chain.
 create table events (
-  instance_id text not null,
-  instance_seq integer not null,
+  position integer primary key,
   run_id text,
   run_seq integer,
   step_id text,
@@ -271,18 +275,18 @@ create table events (
   principal text not null,
   authority text not null,
   data text not null,
-  prev_hash text not null,
-  hash text not null,
-  instance_hash text not null,
-  primary key (instance_id, instance_seq)
+  back integer,
+  hash blob not null
 ) strict;
--- With a rowid, because lines are only ever appended: pages fill up one after the other, and are never split or moved about.
--- One further index only, because every event pays for it: a step's lines are looked for among its run's.
-create index events_by_run on events (run_id, instance_seq) where run_id is not null;
+-- Every 64th line of a run only, because an index that holds every line costs as much as the lines do: reading starts at one of
+-- these and follows "back".
+create index events_by_run on events (run_id) where run_seq % 64 = 0;
 
--- The heads of the chains: an instance's (whole), an instance's own (lines of no run), and each run's.
+-- The heads of the chains: an instance's (all its lines), an instance's own (lines of no run), and each run's. How many lines it has,
+-- and the position and hash of the last.
 create table heads (
   chain text primary key,
   seq integer not null,
-  hash text not null
+  position integer not null,
+  hash blob not null
 ) strict, without rowid;
