@@ -20,6 +20,7 @@ const task: Parameters<Tx['add']['step']>[1] = {
   validations: [],
   acceptance: [],
   stop_conditions: [],
+  fallback: [],
   base: 'target',
 };
 
