@@ -104,7 +104,7 @@ export const submitTask =
           input.task,
           { ...about, data: { source: input.source?.kind ?? 'api', task_sha256: kept.normalised.sha256 } },
         );
-        const place = { instance_id: instance.id, run_id: run.id, step_id: step.id, attempt_id: null, redactions: 0 };
+        const place = { instance_id: instance.id, run_id: run.id, step_id: step.id, attempt_id: null, redactions: {} };
         const named = input.source?.original_base64 !== undefined && input.source.name !== undefined;
         tx.add.artifact(
           {

@@ -239,7 +239,7 @@ export interface ArtifactRecord {
   readonly media_type: string;
   readonly size: number;
   readonly sha256: string;
-  readonly redactions: number;
+  readonly redactions: Readonly<Record<string, number>>;
   readonly created_at: number;
 }
 

@@ -194,7 +194,7 @@ const ARTIFACTS: Columns<ArtifactRecord> = {
   media_type: 'plain',
   size: 'plain',
   sha256: 'plain',
-  redactions: 'plain',
+  redactions: 'json',
   created_at: 'plain',
 };
 

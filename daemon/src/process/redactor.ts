@@ -1,14 +1,28 @@
+import { KEY_BEGINS, KEY_ENDS, LONGEST_KEY, LONGEST_TOKEN, SECRET_PATTERNS } from './secret-patterns.ts';
+
 /** Masks known secret values in one stream of bytes, also when a value is split over chunks. */
 export interface RedactorStream {
   /** What may go on of this chunk and of what was held back before. */
   push(chunk: Uint8Array): Buffer;
   /** The rest. */
   end(): Buffer;
-  /** How many values were masked so far. */
-  readonly count: number;
+  /** How many values were masked so far, by kind: `known_value`, or one of `SECRET_PATTERNS`. */
+  readonly masked: Masked;
 }
 
+/** How many values were masked, by kind; a kind that there was none of is left out. */
+export type Masked = Readonly<Record<string, number>>;
+
+/** The sum of several counts. */
+export const sumMasked = (...all: readonly Masked[]): Masked => {
+  const sum: Record<string, number> = {};
+  for (const masked of all) for (const [kind, count] of Object.entries(masked)) sum[kind] = (sum[kind] ?? 0) + count;
+  return sum;
+};
+
 const MASK = Buffer.from('[redacted]');
+/** The kind of what is masked by its value. */
+const KNOWN = 'known_value';
 /** Shorter values would mask everything. */
 const SHORTEST = 4;
 
@@ -35,37 +49,66 @@ const formsOf = (value: string): Buffer[] => {
 interface Span {
   readonly start: number;
   readonly end: number;
+  readonly kind: string;
 }
 
-/** Where any form stands, overlapping places made one. */
+/** Where any form or pattern stands, overlapping places made one. */
 const findSpans = (bytes: Buffer, forms: readonly Buffer[]): Span[] => {
   const found: Span[] = [];
   for (const form of forms) {
-    for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + 1)) found.push({ start: at, end: at + form.length });
+    for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + 1))
+      found.push({ start: at, end: at + form.length, kind: KNOWN });
   }
+  const text = bytes.toString('latin1');
+  for (const { kind, form } of SECRET_PATTERNS)
+    for (const match of text.matchAll(form)) found.push({ start: match.index, end: match.index + match[0].length, kind });
   found.sort((a, b) => a.start - b.start);
   const merged: Span[] = [];
   for (const span of found) {
     const last = merged.at(-1);
-    if (last && span.start < last.end) merged[merged.length - 1] = { start: last.start, end: Math.max(last.end, span.end) };
+    if (last && span.start < last.end) merged[merged.length - 1] = { ...last, end: Math.max(last.end, span.end) };
     else merged.push(span);
   }
   return merged;
 };
 
-/** From where on the bytes may be the beginning of a form whose rest has not come yet. */
+const BEARER = 'Bearer ';
+
+/** The token from `at` on, with the word before it that makes it one. */
+const wordBefore = (bytes: Buffer, at: number): number => {
+  const before = bytes.toString('latin1', Math.max(0, at - BEARER.length), at);
+  return before.toLowerCase() === BEARER.toLowerCase() ? at - BEARER.length : at;
+};
+
+/** Where a token may go on with the next bytes, or a key has begun and not ended. */
+const openFrom = (bytes: Buffer): number => {
+  const least = Math.max(0, bytes.length - LONGEST_TOKEN);
+  let at = bytes.length;
+  while (at > least && isTokenByte(bytes[at - 1]!)) at--;
+  const size = bytes.length - at;
+  const token = size >= LONGEST_TOKEN ? bytes.length : wordBefore(bytes, at);
+  const key = bytes.lastIndexOf(KEY_BEGINS);
+  if (key === -1 || bytes.length - key > LONGEST_KEY) return token;
+  return KEY_ENDS.test(bytes.toString('latin1', key)) ? token : Math.min(token, key);
+};
+
+/** Bytes that neither end a word nor a line. */
+const isTokenByte = (byte: number): boolean => byte > 0x20 && byte !== 0x22 && byte !== 0x27 && byte < 0x7f;
+
+/** From where on the bytes may be the beginning of something whose rest has not come yet. */
 const heldFrom = (bytes: Buffer, forms: readonly Buffer[], longest: number): number => {
-  for (let at = Math.max(0, bytes.length - longest + 1); at < bytes.length; at++) {
+  const open = openFrom(bytes);
+  for (let at = Math.max(0, bytes.length - longest + 1); at < open; at++) {
     const rest = bytes.length - at;
     if (forms.some((form) => form.length > rest && form.compare(bytes, at, bytes.length, 0, rest) === 0)) return at;
   }
-  return bytes.length;
+  return open;
 };
 
 const streamOf = (forms: readonly Buffer[]): RedactorStream => {
   const longest = forms.reduce((length, form) => Math.max(length, form.length), 0);
   let held: Buffer = Buffer.alloc(0);
-  let count = 0;
+  const masked: Record<string, number> = {};
   const take = (bytes: Buffer, until: number): Buffer => {
     const parts: Buffer[] = [];
     let at = 0;
@@ -73,7 +116,7 @@ const streamOf = (forms: readonly Buffer[]): RedactorStream => {
       if (span.start >= until) break;
       parts.push(bytes.subarray(at, span.start), MASK);
       at = span.end;
-      count++;
+      masked[span.kind] = (masked[span.kind] ?? 0) + 1;
     }
     // A value that reaches into what is held back is masked whole now.
     const end = Math.max(at, until);
@@ -84,14 +127,11 @@ const streamOf = (forms: readonly Buffer[]): RedactorStream => {
   return {
     push(chunk) {
       const given = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      if (longest === 0) return given;
       const bytes = held.length === 0 ? given : Buffer.concat([held, given]);
       return take(bytes, heldFrom(bytes, forms, longest));
     },
     end: () => take(held, held.length),
-    get count() {
-      return count;
-    },
+    masked,
   };
 };
 

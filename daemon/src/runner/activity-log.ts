@@ -3,12 +3,12 @@ import type { ActivityItem } from '@fairlead/shared/contract/activity';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { isoTime, type Clock } from '@fairlead/shared/kit/clock';
 import type { ArtifactFiles, OpenFile, StoredFile } from '../ledger/artifact-files.ts';
-import type { Redactor } from '../process/redactor.ts';
+import { sumMasked, type Masked, type Redactor } from '../process/redactor.ts';
 
 /** What an activity log came to. */
 export interface FinishedActivity extends StoredFile {
-  /** How many secret values were masked. */
-  readonly redactions: number;
+  /** How many secret values were masked, by kind. */
+  readonly redactions: Masked;
 }
 
 /** What is written so far, for those who follow it. */
@@ -62,7 +62,7 @@ const streamOf = (redactor: Redactor) => {
   return {
     push: (chunk: Uint8Array): string => decoder.write(masking.push(chunk)),
     end: (): string => decoder.write(masking.end()) + decoder.end(),
-    count: (): number => masking.count,
+    masked: (): Masked => masking.masked,
   };
 };
 
@@ -73,7 +73,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
   const listeners = new Set<() => void>();
   let open: Streamed | undefined;
   let seq = 0;
-  let masked = 0;
+  let masked: Masked = {};
   let lines: string[] = [];
   let file: OpenFile | undefined;
   let written: Promise<void> = Promise.resolve();
@@ -120,7 +120,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     if (open === undefined) return;
     const stream = streams.get(open)!;
     const rest = stream.end();
-    masked += stream.count();
+    masked = sumMasked(masked, stream.masked());
     streams.delete(open);
     if (rest !== '') put(textItem(open, rest));
     open = undefined;
@@ -138,7 +138,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
   const mask = (text: string): string => {
     const stream = streamOf(masking);
     const clean = stream.push(Buffer.from(cut(text), 'utf8')) + stream.end();
-    masked += stream.count();
+    masked = sumMasked(masked, stream.masked());
     return clean;
   };
 

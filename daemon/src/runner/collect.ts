@@ -71,7 +71,7 @@ const observe = async (scope: PreparedScope, tree: string) => {
     ]);
     const { attempt } = scope;
     const rows = {
-      patch: artifactRow(attempt, patch, { kind: 'patch', name: 'change.patch', media_type: 'text/x-diff', redactions: masking.count }),
+      patch: artifactRow(attempt, patch, { kind: 'patch', name: 'change.patch', media_type: 'text/x-diff', redactions: masking.masked }),
       names: artifactRow(attempt, names, { kind: 'names', name: 'names.raw', media_type: 'application/octet-stream' }),
       numstat: artifactRow(attempt, numstat, { kind: 'numstat', name: 'numstat.raw', media_type: 'application/octet-stream' }),
     };

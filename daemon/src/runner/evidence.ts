@@ -5,7 +5,7 @@ import { newResourceId } from '@fairlead/shared/contract/ids';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { ArtifactKind, ArtifactRecord, AttemptRecord } from '../core/records.ts';
 import type { ArtifactFiles, StoredFile } from '../ledger/artifact-files.ts';
-import type { Redactor, RedactorStream } from '../process/redactor.ts';
+import type { Masked, Redactor, RedactorStream } from '../process/redactor.ts';
 
 /** A row of evidence that is not recorded yet; its bytes are stored already. */
 export type NewArtifact = Omit<ArtifactRecord, 'created_at'>;
@@ -16,7 +16,7 @@ type Owner = Pick<AttemptRecord, 'id' | 'step_id' | 'run_id' | 'instance_id'>;
 export const artifactRow = (
   owner: Owner,
   file: StoredFile,
-  about: { readonly kind: ArtifactKind; readonly name: string; readonly media_type: string; readonly redactions?: number },
+  about: { readonly kind: ArtifactKind; readonly name: string; readonly media_type: string; readonly redactions?: Masked },
 ): NewArtifact => ({
   id: newResourceId('art', owner.instance_id),
   instance_id: owner.instance_id,
@@ -28,7 +28,7 @@ export const artifactRow = (
   media_type: about.media_type,
   size: file.size,
   sha256: file.sha256,
-  redactions: about.redactions ?? 0,
+  redactions: about.redactions ?? {},
 });
 
 /** Plain files below a folder, in a stable order, at most `LIMITS.artifacts_per_attempt`. Links and special files are left where they are. */
@@ -67,7 +67,7 @@ export const collectOut = async (
     const stream = redactor.stream();
     const file = await artifacts.storeStream(redacted(path, stream));
     const name = relative(folder, path);
-    rows.push(artifactRow(owner, file, { kind: 'out_file', name, media_type: 'application/octet-stream', redactions: stream.count }));
+    rows.push(artifactRow(owner, file, { kind: 'out_file', name, media_type: 'application/octet-stream', redactions: stream.masked }));
   }
   return rows;
 };

@@ -1,11 +1,11 @@
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { ArtifactFiles, OpenFile, StoredFile } from '../ledger/artifact-files.ts';
-import type { Redactor } from '../process/redactor.ts';
+import { sumMasked, type Masked, type Redactor } from '../process/redactor.ts';
 
 /** What an output came to. */
 export interface FinishedOutput extends StoredFile {
-  /** How many secret values were masked. */
-  readonly redactions: number;
+  /** How many secret values were masked, by kind. */
+  readonly redactions: Masked;
   /** The end of it as text, at most `LIMITS.output_tail` bytes. Untrusted. */
   readonly tail: string;
 }
@@ -49,7 +49,7 @@ export const openSink = (artifacts: ArtifactFiles, redactor: Redactor): OutputSi
     await written;
     if (!file) return undefined;
     const stored = await file.finish();
-    return { ...stored, redactions: streams.stdout.count + streams.stderr.count, tail: tail.toString('utf8') };
+    return { ...stored, redactions: sumMasked(streams.stdout.masked, streams.stderr.masked), tail: tail.toString('utf8') };
   };
 
   return {

@@ -253,7 +253,9 @@ export const Artifact = z.object({
   media_type: z.string(),
   size: z.number().int(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  redactions: z.number().int().describe('How many secret values were masked before it was stored'),
+  redactions: z
+    .record(z.string(), z.number().int())
+    .describe('How many secret values were masked before it was stored, by kind; empty where there was none'),
   created_at: Time,
 });
 export type Artifact = z.infer<typeof Artifact>;

@@ -23,7 +23,12 @@ export const artifactCommand = (program: Command, streams: Streams): Command => 
         ['type', found.media_type],
         ['size', bytes(found.size)],
         ['sha256', found.sha256],
-        ['redactions', found.redactions],
+        [
+          'redacted',
+          Object.entries(found.redactions)
+            .map(([kind, count]) => `${count} ${kind}`)
+            .join(', '),
+        ],
         ['made', found.created_at],
       ] as const;
       out.result(found, () => `Artifact ${found.id}\n${fields(rows)}`);

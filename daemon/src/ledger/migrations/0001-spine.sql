@@ -201,7 +201,7 @@ create table artifacts (
   media_type text not null,
   size integer not null,
   sha256 text not null,
-  redactions integer not null,
+  redactions text not null,
   created_at integer not null
 ) strict;
 create index artifacts_by_step on artifacts (step_id, id);
