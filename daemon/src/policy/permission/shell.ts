@@ -50,6 +50,8 @@ export interface ShellReading {
 const DEEPEST = 16;
 const MOST_COMMANDS = 1000;
 const MOST_FOLDERS = 8;
+/** Parentheses and braces that are open at once, quoted ones too. The parser is recursive, and its time grows with this. */
+const MOST_OPEN = 100;
 /** How much of a text is shown when it is the fault. */
 const SHOWN = 200;
 
@@ -96,6 +98,17 @@ const EVALUATES = new Set([
 ]);
 const MOVES = new Set(['cd', 'pushd', 'popd', 'builtin', 'command', 'eval', 'source', '.']);
 
+/** The most parentheses and braces that are open at once, whatever they mean where they stand. */
+const mostOpen = (text: string): number => {
+  let open = 0;
+  let most = 0;
+  for (const one of text) {
+    if (one === '(' || one === '{') most = Math.max(most, ++open);
+    else if (one === ')' || one === '}') open = Math.max(0, open - 1);
+  }
+  return most;
+};
+
 /** Reads shell text; the state is what has been found so far. */
 class Reader {
   readonly commands: ShellCommand[] = [];
@@ -109,7 +122,8 @@ class Reader {
 
   /** Reads a text. `scene.at` is where it starts, and where it ends afterwards. */
   text(text: string, scene: Scene): void {
-    this.#script(parse(text), scene);
+    if (mostOpen(text) > MOST_OPEN) this.fault('shell.too_deep', `more than ${MOST_OPEN} parentheses or braces are open at once`);
+    else this.#script(parse(text), scene);
   }
 
   /** A command that no shell reads. */
@@ -378,7 +392,12 @@ class Reader {
 export const readCommand = (command: string | readonly string[], folder: string | null): ShellReading => {
   const reader = new Reader();
   const scene: Scene = { at: new Set([folder]), depth: 0, background: false, stdin: { kind: 'inherited' }, within: [] };
-  if (typeof command === 'string') reader.text(command, scene);
-  else reader.argv(command, scene);
+  try {
+    if (typeof command === 'string') reader.text(command, scene);
+    else reader.argv(command, scene);
+  } catch {
+    // Whatever a parser that was not ours to write may do with a hostile text, it ends as a denial.
+    reader.fault('shell.too_deep', 'the text could not be read to its end');
+  }
   return { commands: reader.commands, faults: reader.faults, functions: [...reader.functions] };
 };
