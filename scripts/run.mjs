@@ -8,6 +8,7 @@ const COMMANDS = {
   demo: () => import('./dist/demo.js'),
   stack: () => import('./dist/stack.js'),
   smoke: () => import('./dist/smoke.js'),
+  'model-server': () => import('./dist/model-server.js'),
   bench: () => import('./dist/bench.js'),
   test: () => import('./test.mjs'),
   build: () => {},
