@@ -24,6 +24,8 @@ export interface AgentSetup {
   readonly vendor_hosts: readonly string[];
   /** Variables that the operator lets through, by name and value. */
   readonly env: Readonly<Record<string, string>>;
+  /** Folder for the sockets of its way out; emptied when the daemon starts. */
+  readonly sockets: string;
   /** Files of the operator's home that it signs in with: path on the host, path below its own home. */
   readonly login: readonly { readonly from: string; readonly to: string }[];
 }
@@ -43,6 +45,7 @@ const openEgress = (setup: AgentSetup, report: ExecutorReport, loopback: boolean
     network: networkOf(setup),
     routes: setup.route ? [{ ...setup.route, port: GATEWAY_PORT }] : [],
     loopback,
+    folder: setup.sockets,
     refused: ({ host, port, reason_code }) =>
       report.activity({
         kind: 'notice',
@@ -206,6 +209,11 @@ export const runAgent = async (setup: AgentSetup, order: ExecutorOrder, report: 
   try {
     return await converse(setup, order, report, egress);
   } finally {
+    const { hosts, refused } = egress.summary();
+    for (const { host, port, bytes_sent: sent, bytes_received: received } of hosts)
+      report.activity({ kind: 'notice', level: 'info', code: 'network_used', text: `${host}:${port}: ${sent} bytes out, ${received} in` });
+    if (refused > 0)
+      report.activity({ kind: 'notice', level: 'warning', code: 'network_refusals', text: `${refused} connections were refused` });
     await egress.close();
   }
 };
