@@ -69,13 +69,13 @@ export const find: Handler = (args, notes) => {
   const first = args.findIndex(({ prefix }) => /^[-(!]/.test(prefix) && !/^-[HLP]$/.test(prefix));
   const roots = args.slice(0, first === -1 ? args.length : first).filter(({ prefix }) => !prefix.startsWith('-'));
   notes.touch('read', ...roots);
-  for (const [index, { value, prefix }] of args.entries()) {
+  for (const [index, { value, prefix, glob }] of args.entries()) {
     if (value === '-delete') {
       notes.rule('fs.delete');
       notes.touch('delete', ...roots);
     }
     if (/^-(fprint0?|fprintf|fls)$/.test(prefix) && args[index + 1]) notes.touch('write', args[index + 1]!);
-    if (value === null && prefix === '' && index >= roots.length) notes.rule('shell.dynamic_argument');
+    if (value === null && prefix === '' && !glob) notes.rule('shell.dynamic_argument');
   }
 };
 

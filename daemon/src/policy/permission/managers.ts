@@ -221,7 +221,10 @@ export const judgeManager = (name: string, args: readonly ShellWord[], notes: No
   notes.touch('read', ...folders);
   if (hasOption(all, '--script-shell', '--node-options', '--scripts-prepend-node-path', '--toolexec', '-toolexec'))
     notes.rule('proc.runs_program');
+  notes.touch('write', ...valuesOf(takeApart(args, { short: 'o' }), '-o'));
   if (rule !== 'dev.run') return;
+  // An address or a version behind the command is something to download and run.
+  if (rest.some(({ prefix }) => /^[a-z]+:\/\//i.test(prefix) || (name === 'go' && /[^@]@[\w.]+$/.test(prefix)))) notes.rule('pkg.foreign');
   const folder = knownValue(folders[0]);
   const base = folder === undefined || folder.endsWith('.toml') ? '' : `${folder.replace(/\/+$/, '')}/`;
   notes.executes(...files.map((file) => `${base}${file}`));

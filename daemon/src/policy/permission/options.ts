@@ -82,16 +82,16 @@ export const takeApart = (words: readonly ShellWord[], takes: ValueOptions = {},
 };
 
 /**
- * Whether an option was given, by its full long name or by a beginning of it, because `getopt_long` takes those too; at least
- * four characters with the dashes, as with `--forc`.
+ * Whether an option was given, by its full long name or by a beginning of it, because `getopt_long` takes those too; as
+ * `--forc` for `--force`.
  */
 export const hasOption = ({ options }: Pick<Arguments, 'options'>, ...names: readonly string[]): boolean =>
-  options.some(({ name }) => names.some((one) => name === one || (one.startsWith('--') && name.length >= 4 && one.startsWith(name))));
+  options.some(({ name }) => names.some((one) => name === one || (one.startsWith('--') && name.length >= 3 && one.startsWith(name))));
 
 /** Values of an option, in order. */
 export const valuesOf = ({ options }: Pick<Arguments, 'options'>, ...names: readonly string[]): ShellWord[] =>
   options.flatMap(({ name, value }) =>
-    value !== undefined && names.some((one) => name === one || (one.startsWith('--') && name.length >= 4 && one.startsWith(name)))
+    value !== undefined && names.some((one) => name === one || (one.startsWith('--') && name.length >= 3 && one.startsWith(name)))
       ? [value]
       : [],
   );

@@ -88,7 +88,14 @@ const PROGRAMS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     notes.rule('fs.read');
     notes.touch('read', ...takeApart(args, { short: 'fL' }).operands.slice(1));
   }),
-  ['less', reads({ short: 'oOkp' }, { writes: ['-o', '-O', '--log-file', '--LOG-FILE'] })],
+  [
+    'less',
+    (args, notes, stdin) => {
+      reads({ short: 'oOkp' }, { writes: ['-o', '-O', '--log-file', '--LOG-FILE'] })(args, notes, stdin);
+      // `+!id` is a command that it begins with.
+      if (args.some(({ prefix }) => prefix.startsWith('+'))) notes.rule('proc.runs_program');
+    },
+  ],
   ['more', reads()],
   ...each('ag ack bat delta', () => reads({ long: ['--pager'] }, { runs: ['--pager'] })),
   // They call a command for what they read, or in place of a job.
