@@ -166,11 +166,7 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
   const halt = new AbortController();
   let over: ReturnType<typeof meter.over>;
   const signal = AbortSignal.any([order.signal, halt.signal]);
-  // An agent is asked first; what does not heed it is ended like anything else.
-  let stopTimer = (): void => undefined;
-  const onStop = (): void => {
-    stopTimer = systemClock.after(LIMITS.agent_interrupt.value, () => void child.stop());
-  };
+  const onStop = (): void => void child.stop();
   signal.addEventListener('abort', onStop, { once: true });
   if (signal.aborted) onStop();
   const conversation: Conversation = await setup.dialect.converse({
@@ -190,7 +186,6 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
     signal,
   });
   const { end, by_us } = await endProcess(child, setup.dialect.ends && !signal.aborted);
-  stopTimer();
   if (meter.used) report.activity({ kind: 'usage', usage: meter.usage });
   return agentResult({
     name: setup.id,

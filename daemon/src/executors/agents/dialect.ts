@@ -34,7 +34,7 @@ export interface AgentTalk extends AgentLaunch {
   session(id: string): void;
   /** Replaces what is known of the attempt's usage so far; fields that are left out stay. */
   usage(usage: Partial<Usage>): void;
-  /** Aborted when the attempt is to stop: the agent is then asked to interrupt its turn. */
+  /** Aborted when the attempt is to stop: its processes are being ended, and what is asked of us from then on is refused. */
   readonly signal: AbortSignal;
 }
 
