@@ -12,7 +12,11 @@ const SESSION = '00000000-0000-4000-8000-000000000001';
 
 const item = (at: number): unknown => ({
   type: 'assistant',
-  message: { id: `msg_${at}`, model: 'bench', content: [{ type: 'text', text: `line ${at} of what an agent says while it works on a task` }] },
+  message: {
+    id: `msg_${at}`,
+    model: 'bench',
+    content: [{ type: 'text', text: `line ${at} of what an agent says while it works on a task` }],
+  },
   session_id: SESSION,
 });
 
