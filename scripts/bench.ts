@@ -75,7 +75,7 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
     else add(...(await measureWorkspaces('tmpfs', memory, TMPFS_PAIRS, { atMost: 0.25 })));
     add(...(await measureWorkspaces('disk', disk, DISK_PAIRS, memory === undefined ? { atMost: 0.25 } : undefined)));
   }
-  if (wants('agents')) add(...(await measureAgents()));
+  if (wants('agents')) add(...(await measureAgents(note)));
   return figures;
 };
 

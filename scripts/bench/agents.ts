@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -17,9 +17,10 @@ const AT_ONCE = 8;
 
 /** A program of one file that stands for the agent's: what is measured is everything around it. */
 const agentProgram = (folder: string): string => {
-  const path = join(folder, 'claude');
+  const path = join(folder, 'claude.mjs');
   const [node, file] = script('bench-agent');
-  writeFileSync(path, `#!${node}\nawait import(${JSON.stringify(`file://${file}`)});\n`);
+  // Alone in its file, because nothing but the program is there in the sandbox.
+  writeFileSync(path, `#!${node}\n${readFileSync(file!, 'utf8').replace(/^#!.*\n/, '')}`);
   chmodSync(path, 0o755);
   return path;
 };
@@ -47,6 +48,7 @@ const rateOf = async (lines: AsyncIterable<unknown>, count: number): Promise<num
     if (seen++ === 0) began = performance.now();
     if (seen >= count) break;
   }
+  if (seen < count) throw new Error(`Only ${seen} of ${count} lines came`);
   return ((seen - 1) / (performance.now() - began)) * 1000;
 };
 
@@ -109,6 +111,7 @@ const stopTime = async (stack: Stack): Promise<number> => {
   for (;;) {
     const page = await stack.operator.call('get_step_logs', { step_id: stepId, limit: 50, ...(cursor !== undefined && { cursor }) });
     if (page.items.some(({ kind, ['text']: said }) => kind === 'text' && said === 'holding')) break;
+    if (page.ended) throw new Error('The agent ended before it was stopped');
     cursor = page.next_cursor ?? undefined;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
@@ -176,17 +179,21 @@ const eightAtOnce = async (stack: Stack): Promise<Figure[]> => {
 };
 
 /** What agents cost: their activity on its way to a planner, their end, and eight of them at once. */
-export const measureAgents = async (): Promise<Figure[]> => {
+export const measureAgents = async (note: (text: string) => void): Promise<Figure[]> => {
   const folder = mkdtempSync(join(tmpdir(), 'fairlead-agent-'));
   const stack = await raiseStack({ config: config(agentProgram(folder)), env: { FAIRLEAD_BENCH_KEY: 'bench-key-of-no-worth' } });
   try {
+    note('agents: warming up');
     await activityRate(stack);
+    note('agents: activity');
     const activity = await inPairs(ACTIVITY_ROUNDS, () => activityRate(stack), bareRate);
+    note('agents: stops');
     const stops = await inPairs(
       STOP_ROUNDS,
       () => stopTime(stack),
       () => bareStopTime(folder),
     );
+    note(`agents: ${AT_ONCE} at once`);
     return [
       figureOf('activity from agent to subscribed planner', 'per second', activity, { atLeast: 0.5 }),
       figureOf('cancel to confirmed stop', 'ms', stops, { atMost: 1.5 }),

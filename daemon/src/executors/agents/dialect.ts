@@ -27,7 +27,7 @@ export interface AgentTalk extends AgentLaunch {
   endInput(): void;
   /** What the program prints, until it ends. Can be taken once. */
   readonly lines: AsyncIterable<AgentLine>;
-  /** Tells what goes on. */
+  /** Tells what goes on. Texts are whole: an agent that sends pieces has them put together first, at least to the end of a line. */
   activity(item: ActivityItem): void;
   permission(request: AgentRequest): Promise<PermissionAnswer>;
   /** The agent's own name of its session. */

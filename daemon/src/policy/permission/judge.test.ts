@@ -270,5 +270,4 @@ describe('what a person is shown', () => {
     expect(parsed.writes).toEqual(['sub/out.log']);
     expect(parsed.executes).toContain('sub/x.sh');
   });
-
 });
