@@ -1,5 +1,6 @@
 import type { AgentKind } from './agent-spec.ts';
 import { claudeDialect } from './claude.ts';
+import { codexDialect } from './codex.ts';
 
 /** The agents that Fairlead knows. An operator may declare more that speak the Agent Client Protocol. */
 export const KNOWN_AGENTS: Readonly<Record<string, AgentKind>> = {
@@ -15,6 +16,20 @@ export const KNOWN_AGENTS: Readonly<Record<string, AgentKind>> = {
     },
     login: ['.claude/.credentials.json'],
     vendor_hosts: ['api.anthropic.com', 'platform.claude.com', 'claude.ai', 'console.anthropic.com'],
+    resumes: true,
+  },
+  codex: {
+    kind: 'codex',
+    title: 'Codex',
+    program: 'codex',
+    dialect: codexDialect,
+    gateway: {
+      upstream: 'https://api.openai.com',
+      header: (secret) => ({ authorization: `Bearer ${secret}` }),
+      variable: 'OPENAI_API_KEY',
+    },
+    login: ['.codex/auth.json'],
+    vendor_hosts: ['chatgpt.com', 'auth.openai.com', 'api.openai.com'],
     resumes: true,
   },
 };
