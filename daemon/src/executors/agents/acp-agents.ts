@@ -29,7 +29,7 @@ export const geminiDialect = (): AgentDialect =>
     env: ({ gateway }) => ({
       // With its relauncher it does not heed a signal.
       GEMINI_CLI_NO_RELAUNCH: 'true',
-      GEMINI_CLI_TRUST_WORKSPACE: 'true',
+      GEMINI_CLI_TRUST_WORKSPACE: 'false',
       ...(gateway !== undefined && { GOOGLE_GEMINI_BASE_URL: gateway, GEMINI_API_KEY: NO_KEY }),
     }),
     files: ({ gateway }) => ({
@@ -68,6 +68,8 @@ export const qwenDialect = (): AgentDialect =>
         general: { enableAutoUpdate: false, disableAutoUpdate: true },
         security: { folderTrust: { enabled: true } },
         disableAllHooks: true,
+        // Asks the model for a further prompt once the work is done.
+        ui: { enableFollowupSuggestions: false },
         // Of itself it runs commands that it holds for harmless without asking.
         permissions: { ask: ['run_shell_command', 'edit', 'write_file', 'web_fetch'] },
       }),
@@ -82,7 +84,9 @@ const OPENCODE_ALLOWED = ['read', 'glob', 'grep', 'list', 'lsp', 'todoread', 'to
 export const opencodeDialect = (): AgentDialect =>
   acpDialect({
     argv: () => ['acp'],
-    env: () => ({
+    env: ({ places }) => ({
+      // With the config of the repository its instructions are left out too; those are wanted.
+      OPENCODE_CONFIG_CONTENT: JSON.stringify({ instructions: [`${places.workspace}/AGENTS.md`, `${places.workspace}/CLAUDE.md`] }),
       OPENCODE_DISABLE_AUTOUPDATE: '1',
       OPENCODE_DISABLE_MODELS_FETCH: '1',
       OPENCODE_DISABLE_LSP_DOWNLOAD: '1',

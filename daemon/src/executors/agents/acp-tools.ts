@@ -8,21 +8,28 @@ const KINDS = new Set<unknown>(['execute', 'read', 'search', 'edit', 'delete', '
 /** A call of a tool, as far as the agent has told of it: the protocol gives it in parts, each of which replaces what it names. */
 export interface AcpCall {
   readonly id: string;
+  /** Everything that was told, the latest of each. */
   readonly told: Message;
+  /** The latest part alone. */
+  readonly latest: Message;
   /** The first title; of some agents the name of the tool. */
   readonly first: string;
+  /** The changes of files that it was last told to make; a later part may leave them out. */
+  readonly diffs: readonly Message[];
 }
 
-/** Puts a further part to what is known of a call. Empty parts say nothing. */
+const isFull = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length > 0 : isObject(value) ? Object.keys(value).length > 0 : value !== undefined && value !== null;
+
+/** Puts a further part to what is known of a call. Empty members say nothing. */
 export const mergeCall = (known: AcpCall | undefined, part: Message): AcpCall => {
-  const said = Object.entries(part).filter(([, value]) => value !== undefined && value !== null);
-  const full = said.filter(
-    ([, value]) => !(Array.isArray(value) && value.length === 0) && !(isObject(value) && Object.keys(value).length === 0),
-  );
+  const diffs = objectsOf(part['content']).filter(({ type }) => type === 'diff');
   return {
     id: textOf(part['toolCallId']),
-    told: { ...known?.told, ...Object.fromEntries(full) },
+    told: { ...known?.told, ...Object.fromEntries(Object.entries(part).filter(([, value]) => isFull(value))) },
+    latest: part,
     first: known?.first ?? textOf(part['title']),
+    diffs: diffs.length > 0 ? diffs : (known?.diffs ?? []),
   };
 };
 
@@ -48,18 +55,16 @@ interface FileDiff {
   readonly fresh: string | undefined;
 }
 
-const diffsOf = ({ told }: AcpCall): readonly FileDiff[] =>
-  objectsOf(told['content'])
-    .filter(({ type }) => type === 'diff')
-    .map((one) => ({
-      path: textOf(one['path']),
-      // What is new has no old text; some agents say that it is empty.
-      old: textOf(one['oldText']) || undefined,
-      fresh: typeof one['newText'] === 'string' ? one['newText'] : undefined,
-    }));
+const diffsOf = ({ diffs }: AcpCall): readonly FileDiff[] =>
+  diffs.map((one) => ({
+    path: textOf(one['path']),
+    // What is new has no old text; some agents say that it is empty.
+    old: textOf(one['oldText']) || undefined,
+    fresh: typeof one['newText'] === 'string' ? one['newText'] : undefined,
+  }));
 
-const contentText = ({ told }: AcpCall): string =>
-  objectsOf(told['content'])
+const contentText = (part: Message): string =>
+  objectsOf(part['content'])
     .filter(({ type }) => type === 'content')
     .map(({ content }) => textOf(objectOf(content)['text']))
     .join('\n');
@@ -84,12 +89,13 @@ const exitOf = ({ told }: AcpCall): number | null => {
   return countOf(out['exitCode']) ?? countOf(out['exit_code']) ?? countOf(objectOf(out['metadata'])['exit']);
 };
 
-/** What came of a call that has ended. @param denied whether leave for it was asked and not given */
-export const acpResultItems = (call: AcpCall, denied: boolean): readonly ActivityItem[] => {
+/** What came of a call that has ended. */
+export const acpResultItems = (call: AcpCall): readonly ActivityItem[] => {
   const failed = call.told['status'] === 'failed';
-  const changed = failed || denied ? [] : diffsOf(call);
+  const output = textOf(objectOf(call.told['rawOutput'])['output']);
+  const said = contentText(call.latest);
   return [
-    ...changed.map(({ path, old, fresh }): ActivityItem => ({
+    ...(failed ? [] : diffsOf(call)).map(({ path, old, fresh }): ActivityItem => ({
       kind: 'file_change',
       path,
       change: fresh === undefined ? 'deleted' : old === undefined ? 'added' : 'modified',
@@ -98,8 +104,9 @@ export const acpResultItems = (call: AcpCall, denied: boolean): readonly Activit
     {
       kind: 'tool_result',
       call_id: call.id,
-      status: denied ? 'denied' : failed ? 'failed' : 'completed',
-      text: contentText(call) || textOf(objectOf(call.told['rawOutput'])['output']),
+      status: failed ? 'failed' : 'completed',
+      // Of a command the output itself, without what one agent writes around it for its model.
+      text: acpToolKind(call) === 'execute' ? output || said : said || output,
       exit_code: exitOf(call),
     },
   ];
@@ -113,7 +120,7 @@ const namedTexts = (input: Message, names: readonly string[]): readonly string[]
 
 /** Where a command starts: as its input says, or as gemini writes it in front of what it explains. */
 const cwdOf = (call: AcpCall, input: Message): string | undefined =>
-  namedTexts(input, CWDS)[0] ?? /^\[in ([^\]]+)\]/.exec(contentText(call))?.[1];
+  namedTexts(input, CWDS)[0] ?? /^\[in ([^\]]+)\]/.exec(contentText(call.latest))?.[1];
 
 const commandOf = ({ told }: AcpCall, input: Message): string | readonly string[] => {
   const given = input['command'] ?? input['cmd'];

@@ -26,6 +26,11 @@ const PLAN_STATUS: Readonly<Record<string, 'in_progress' | 'completed'>> = { in_
 
 type Outcome = { readonly outcome: 'cancelled' } | { readonly outcome: 'selected'; readonly optionId: string };
 
+const optionFor = (options: unknown, wanted: 'allow_once' | 'reject_once'): string | undefined => {
+  const found = objectsOf(options).find(({ kind, optionId }) => kind === wanted && typeof optionId === 'string');
+  return found === undefined ? undefined : textOf(found['optionId']);
+};
+
 /** One conversation in the Agent Client Protocol, version 1. The agent works with its own tools; we lend it neither files nor terminals. */
 class AcpConversation {
   readonly #talk: AgentTalk;
@@ -183,7 +188,8 @@ class AcpConversation {
     // A call that is only being written tells neither what nor where.
     if (status !== 'pending') this.#announce(call);
     if (status !== 'completed' && status !== 'failed') return;
-    for (const item of acpResultItems(call, this.#denied.has(call.id))) this.#tell(item);
+    // What was denied has been told already; some agents say nothing more of it, others that it failed.
+    if (!this.#denied.has(call.id)) for (const item of acpResultItems(call)) this.#tell(item);
     this.#calls.delete(call.id);
   }
 
@@ -197,15 +203,19 @@ class AcpConversation {
     const call = this.#known(objectOf(toolCall));
     this.#announce(call);
     const { signal } = this.#talk;
-    const { allowed } = signal.aborted ? { allowed: false } : await this.#talk.permission(acpRequest(call));
     if (signal.aborted) return { outcome: 'cancelled' };
-    if (!allowed) this.#denied.add(call.id);
+    const answer = await this.#talk.permission(acpRequest(call));
     // Only for this once: what holds for longer is the policy's to say.
-    const wanted = allowed ? 'allow_once' : 'reject_once';
-    const option = objectsOf(options).find(({ kind, optionId }) => kind === wanted && typeof optionId === 'string');
-    if (option) return { outcome: 'selected', optionId: textOf(option['optionId']) };
-    if (allowed) this.#denied.add(call.id);
-    return { outcome: 'cancelled' };
+    const option = optionFor(options, answer.allowed ? 'allow_once' : 'reject_once');
+    if (!answer.allowed) this.#deny(call, `${answer.rule}: ${answer.reason}`);
+    else if (option === undefined) this.#deny(call, 'The agent offers no way to allow it for this once alone');
+    if (signal.aborted || option === undefined) return { outcome: 'cancelled' };
+    return { outcome: 'selected', optionId: option };
+  }
+
+  #deny(call: AcpCall, text: string): void {
+    this.#denied.add(call.id);
+    this.#tell({ kind: 'tool_result', call_id: call.id, status: 'denied', text, exit_code: null });
   }
 }
 
