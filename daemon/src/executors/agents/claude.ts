@@ -56,17 +56,13 @@ class ClaudeConversation {
     const talk = this.#talk;
     const ask = (request: object): Promise<void> =>
       talk.send({ type: 'control_request', request_id: `fairlead-${(this.#requests += 1)}`, request });
-    const interrupt = (): void => void ask({ subtype: 'interrupt' });
-    talk.signal.addEventListener('abort', interrupt, { once: true });
     await ask({ subtype: 'initialize', hooks: { PreToolUse: [{ matcher: '', hookCallbackIds: [HOOK], timeout: HOOK_SECONDS }] } });
     await talk.send({ type: 'user', message: { role: 'user', content: [{ type: 'text', text: talk.prompt }] } });
-    if (talk.signal.aborted) interrupt();
     for await (const line of talk.lines) {
       if ('text' in line) talk.activity({ kind: 'output', from: 'stdout', text: line.text });
       else this.#take(line.json, now);
       if (this.#result) break;
     }
-    talk.signal.removeEventListener('abort', interrupt);
     return this.#result ?? { ended: talk.signal.aborted ? 'interrupted' : 'cut' };
   }
 
