@@ -27,7 +27,9 @@ const TARGETS = [
   target(
     'scripts',
     ['shared', 'daemon', 'e2e', 'scripts'],
-    ['demo', 'stack', 'smoke', 'model-server', 'bench', 'bench/pipe', 'bench/ledger'].map((name) => `scripts/${name}.ts`),
+    ['demo', 'stack', 'smoke', 'model-server', 'agents', 'record-agents', 'bench', 'bench/pipe', 'bench/ledger'].map(
+      (name) => `scripts/${name}.ts`,
+    ),
     false,
   ),
 ];
