@@ -43,6 +43,19 @@ const VERSION_MS = 60_000;
 export const agentCache = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
   join(env['XDG_CACHE_HOME']?.startsWith('/') ? env['XDG_CACHE_HOME'] : join(homedir(), '.cache'), 'fairlead', 'agents');
 
+const NPM_INSTALL = [
+  'npm',
+  'install',
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--save-exact',
+  // A machine without a network is to be told within seconds, not after npm's own minutes.
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-timeout=60000',
+];
+
 const commandIn = (folder: string, { bin }: AgentPin): string => join(folder, 'node_modules', '.bin', bin);
 
 /** The end of what a command said, on one line. */
@@ -66,12 +79,7 @@ const faultOf = async (folder: string, pin: AgentPin): Promise<string | undefine
 /** Installs into a folder beside the place, to be renamed when it is whole. @throws Error with the reason */
 const installInto = async (folder: string, pin: AgentPin): Promise<void> => {
   await writeFile(join(folder, 'package.json'), '{"private":true}\n');
-  const npm = [
-    ...['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--save-exact'],
-    // A machine without a network is to be told within seconds, not after npm's own minutes.
-    ...['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=60000'],
-    `${pin.npmPackage}@${pin.version}`,
-  ];
+  const npm = [...NPM_INSTALL, `${pin.npmPackage}@${pin.version}`];
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) =>
       /^(HOME|https?_proxy|no_proxy|npm_config_(registry|cafile|cache|userconfig))$/i.test(name),

@@ -96,7 +96,11 @@ export const qwen: Driver = {
     '.qwen/settings.json': json({
       privacy: { usageStatisticsEnabled: false },
       telemetry: { enabled: false },
-      general: { enableAutoUpdate: false, disableAutoUpdate: true },
+      general: { enableAutoUpdate: false },
+      // It would ask the model, with tools, what to remember, after every turn.
+      memory: { enableManagedAutoMemory: false },
+      // And what the user might say next.
+      ui: { enableFollowupSuggestions: false },
     }),
   }),
   asks,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createModelServer, type ModelServer } from '../model-server.ts';
 import type { Driver } from './driver.ts';
 import { peerOf, type Line, type Peer } from './peer.ts';
+import { below } from './inside.ts';
 import { launchSandboxed } from './sandboxed.ts';
 import type { Recording } from './scenarios.ts';
 
@@ -12,11 +13,13 @@ export interface Recorded {
   readonly lines: readonly Line[];
   /** The ending of each prompt. */
   readonly endings: readonly string[];
-  readonly requests: number;
+  /** What the model was asked, in short. */
+  readonly requests: readonly string[];
   readonly seconds: number;
   readonly problems: readonly string[];
   /** Files in the workspace afterwards. */
-  readonly left: readonly string[];
+  readonly workspace: readonly string[];
+  /** Files in the home afterwards. */
   readonly home: readonly string[];
 }
 
@@ -47,8 +50,11 @@ const stopAsTold = async (
   }[recording.stop.when];
   await until(due);
   await sleep(300);
+  const tree = below(peer.child.pid!);
+  peer.note(tree.map(({ command }) => command.slice(0, 120)).join('\n'));
   if (recording.stop.how === 'cancel') cancel();
-  else peer.child.kill('SIGTERM');
+  // The first process is bubblewrap's own and would take all others with it at once; every one below it gets the signal, as Fairlead sends it.
+  else for (const { pid } of tree.slice(1)) process.kill(pid, 'SIGTERM');
 };
 
 /** Runs one agent through one scenario and answers all that was said. */
@@ -81,17 +87,23 @@ export const record = async (driver: Driver, installed: string, recording: Recor
         endings.push(String(error));
       }
       await sleep(200);
+      const at = Date.now();
+      const left = below(peer.child.pid!).slice(1);
+      if (recording.stop !== undefined) peer.note(`left: ${left.map(({ command }) => command.slice(0, 120)).join(' | ')}`);
       peer.child.stdin!.end();
       await peer.end(5000);
+      peer.note(`ended ${Date.now() - at} ms after its stdin`);
       lines.push(...peer.lines);
     }
     return {
       lines,
       endings,
-      requests: model.requests().length,
+      requests: [...model.requests(), ...model.sides()].map(
+        ({ kind, tools, prompts }) => `${kind}, ${tools.length} tools: ${(prompts.at(-1) ?? '').slice(0, 60)}`,
+      ),
       seconds: (Date.now() - started) / 1000,
       problems: [...model.problems(), ...model.others().map(({ method, path, status }) => `${method} ${path} ${status}`)],
-      left: filesBelow(workspace),
+      workspace: filesBelow(workspace),
       home: filesBelow(home),
     };
   } finally {

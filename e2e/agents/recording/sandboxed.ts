@@ -13,6 +13,11 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
 }
 
+const words = (text: string): string[] => text.split(' ');
+
+const ISOLATION = words(
+  '--unshare-user --disable-userns --uid 1000 --gid 1000 --unshare-pid --unshare-ipc --unshare-uts --hostname fairlead --die-with-parent --new-session',
+);
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64'];
 const ETC = ['/etc/ld.so.cache', '/etc/ssl/certs', '/etc/alternatives', '/etc/nsswitch.conf', '/etc/localtime'];
 
@@ -31,12 +36,19 @@ export const launchSandboxed = ({ installed, workspace, home, argv, env }: Launc
   spawn(
     'bwrap',
     [
-      ...['--unshare-user', '--disable-userns', '--uid', '1000', '--gid', '1000'],
-      ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'fairlead', '--die-with-parent', '--new-session'],
+      ...ISOLATION,
       ...systemMounts(),
-      ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--dir', '/var', '--dir', '/run'],
-      ...['--ro-bind', installed, '/opt/agent', '--bind', home, '/home/fairlead', '--bind', workspace, '/workspace'],
-      ...['--remount-ro', '/proc', '--remount-ro', '/', '--chdir', '/workspace', '--clearenv'],
+      ...words('--proc /proc --dev /dev --tmpfs /tmp --dir /var --dir /run'),
+      '--ro-bind',
+      installed,
+      '/opt/agent',
+      '--bind',
+      home,
+      '/home/fairlead',
+      '--bind',
+      workspace,
+      '/workspace',
+      ...words('--remount-ro /proc --remount-ro / --chdir /workspace --clearenv'),
       ...Object.entries({
         HOME: '/home/fairlead',
         USER: 'fairlead',
