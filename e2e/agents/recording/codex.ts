@@ -20,6 +20,8 @@ const callerOf = (peer: Peer) => {
 const config = (url: string): string => `model = "gpt-5.5"
 model_provider = "scripted"
 check_for_update_on_startup = false
+[projects."/workspace"]
+trust_level = "untrusted"
 [analytics]
 enabled = false
 [model_providers.scripted]

@@ -3,6 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 interface Process {
   readonly pid: number;
   readonly parent: number;
+  /** Whether it leads a session, so that a signal to its parent's group does not reach it. */
+  readonly leads: boolean;
   readonly command: string;
 }
 
@@ -13,7 +15,9 @@ const processes = (): Process[] =>
       try {
         const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
         const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        return [{ pid: Number(name), parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]), command }];
+        // After the name: state, parent, group, session.
+        const [, parent, , session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        return [{ pid: Number(name), parent: Number(parent), leads: session === name, command }];
       } catch {
         return [];
       }

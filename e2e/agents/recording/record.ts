@@ -31,9 +31,25 @@ const filesBelow = (folder: string): string[] =>
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
     .sort();
 
+const writeFiles = (folder: string, files: Readonly<Record<string, string>>): void => {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+};
+
 const until = async (holds: () => boolean, timeoutMs = 30_000): Promise<void> => {
   const end = Date.now() + timeoutMs;
   while (!holds() && Date.now() < end) await sleep(20);
+};
+
+/** One that has ended since it was seen is as well. */
+const terminate = (pid: number): void => {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 };
 
 const stopAsTold = async (
@@ -51,10 +67,10 @@ const stopAsTold = async (
   await until(due);
   await sleep(300);
   const tree = below(peer.child.pid!);
-  peer.note(tree.map(({ command }) => command.slice(0, 120)).join('\n'));
+  peer.note(tree.map(({ command, leads }) => `${leads ? 'leads a session: ' : ''}${command.slice(0, 120)}`).join('\n'));
   if (recording.stop.how === 'cancel') cancel();
   // The first process is bubblewrap's own and would take all others with it at once; every one below it gets the signal, as Fairlead sends it.
-  else for (const { pid } of tree.slice(1)) process.kill(pid, 'SIGTERM');
+  else for (const { pid } of tree.slice(1)) terminate(pid);
 };
 
 /** Runs one agent through one scenario and answers all that was said. */
@@ -63,11 +79,8 @@ export const record = async (driver: Driver, installed: string, recording: Recor
   const [workspace, home] = [join(folder, 'workspace'), join(folder, 'home')];
   const model = await createModelServer({ script: recording.turns, port: 8765 });
   for (const path of [workspace, home]) mkdirSync(path);
-  writeFileSync(join(workspace, 'README.md'), '# Example\n\nA project.\n');
-  for (const [path, text] of Object.entries(driver.files(model.url))) {
-    mkdirSync(dirname(join(home, path)), { recursive: true });
-    writeFileSync(join(home, path), text);
-  }
+  writeFiles(workspace, { 'README.md': '# Example\n\nA project.\n', ...recording.files });
+  writeFiles(home, driver.files(model.url));
   const started = Date.now();
   const lines: Line[] = [];
   const endings: string[] = [];
@@ -75,7 +88,16 @@ export const record = async (driver: Driver, installed: string, recording: Recor
   try {
     for (const text of recording.resumed ? [PROMPT, 'What was it?'] : [PROMPT]) {
       const opening = { decide: recording.decide ?? 'allow', ...(resume !== undefined && { resume }) } as const;
-      const peer = peerOf(launchSandboxed({ installed, workspace, home, argv: driver.argv(opening), env: driver.env(model.url) }));
+      const peer = peerOf(
+        launchSandboxed({
+          installed,
+          workspace,
+          home,
+          argv: driver.argv(opening),
+          env: driver.env(model.url),
+          hidden: driver.hidden ?? [],
+        }),
+      );
       try {
         const session = await driver.open(peer, opening);
         const ending = session.prompt(text);

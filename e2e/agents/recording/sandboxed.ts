@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** An agent as it is started for a recording. */
 export interface Launch {
@@ -10,6 +11,8 @@ export interface Launch {
   /** Seen as `/home/fairlead`. */
   readonly home: string;
   readonly argv: readonly string[];
+  /** Folders of the workspace that are seen empty. */
+  readonly hidden: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -32,7 +35,7 @@ const systemMounts = (): string[] => [
  * Starts an agent as Fairlead does: user 1000, a read-only root, the checkout at `/workspace`, no further user namespaces. The network is that
  * of the caller, which is one with loopback alone. So paths in a recording are those of every machine.
  */
-export const launchSandboxed = ({ installed, workspace, home, argv, env }: Launch): ChildProcess =>
+export const launchSandboxed = ({ installed, workspace, home, argv, env, hidden }: Launch): ChildProcess =>
   spawn(
     'bwrap',
     [
@@ -48,6 +51,7 @@ export const launchSandboxed = ({ installed, workspace, home, argv, env }: Launc
       '--bind',
       workspace,
       '/workspace',
+      ...hidden.filter((path) => existsSync(join(workspace, path))).flatMap((path) => ['--tmpfs', `/workspace/${path}`]),
       ...words('--remount-ro /proc --remount-ro / --chdir /workspace --clearenv'),
       ...Object.entries({
         HOME: '/home/fairlead',
