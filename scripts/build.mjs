@@ -27,7 +27,7 @@ const TARGETS = [
   target(
     'scripts',
     ['shared', 'daemon', 'e2e', 'scripts'],
-    ['demo', 'stack', 'smoke', 'model-server', 'bench', 'bench/pipe', 'bench/ledger', 'bench/workspace', 'bench/agent', 'bench/stream'].map(
+    ['demo', 'stack', 'smoke', 'model-server', 'agents', 'record-agents', 'bench', 'bench/pipe', 'bench/ledger', 'bench/workspace', 'bench/agent', 'bench/stream'].map(
       (name) => `scripts/${name}.ts`,
     ),
     false,
