@@ -27,7 +27,19 @@ const TARGETS = [
   target(
     'scripts',
     ['shared', 'daemon', 'e2e', 'scripts'],
-    ['demo', 'stack', 'smoke', 'model-server', 'bench', 'bench/pipe', 'bench/ledger', 'bench/workspace'].map((name) => `scripts/${name}.ts`),
+    [
+      'demo',
+      'stack',
+      'smoke',
+      'model-server',
+      'agents',
+      'test-agents',
+      'record-agents',
+      'bench',
+      'bench/pipe',
+      'bench/ledger',
+      'bench/workspace',
+    ].map((name) => `scripts/${name}.ts`),
     false,
   ),
 ];
