@@ -149,6 +149,7 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
       FAIRLEAD_ATTEMPT: order.attempt_id,
     }),
     timeout_ms: order.time_left_ms,
+    limits: profile.limits,
     stdin: 'open',
     output: (chunk, from) => (from === 'stdout' ? reader.push(chunk) : report.output(chunk, 'stderr')),
   });
