@@ -52,6 +52,14 @@ const openEgress = (setup: AgentSetup, report: ExecutorReport, loopback: boolean
       }),
   });
 
+/** Who commits in the private repository of the workspace. Without a name git would refuse, and the agent would look for one. */
+const identityOf = (id: string): Readonly<Record<string, string>> => ({
+  GIT_AUTHOR_NAME: id,
+  GIT_AUTHOR_EMAIL: 'agent@fairlead.invalid',
+  GIT_COMMITTER_NAME: id,
+  GIT_COMMITTER_EMAIL: 'agent@fairlead.invalid',
+});
+
 const layFiles = async (home: string, files: Readonly<Record<string, string>>): Promise<void> => {
   for (const [path, content] of Object.entries(files)) {
     const file = join(home, path);
@@ -142,6 +150,7 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
     home,
     network: { forwards: way.forwards },
     env: (places) => ({
+      ...identityOf(setup.id),
       ...setup.env,
       ...way.proxy_env,
       ...dialect.env(launchAt(places)),
