@@ -14,6 +14,11 @@ writeFileSync(process.argv[2], 'evaded\\n');
 console.log('wrote it');
 `;
 
+/** Sleeps in a child of its own. Some agents refuse a plain sleep. */
+const NAP = `import { execFileSync } from 'node:child_process';
+execFileSync('sleep', [process.argv[2]]);
+`;
+
 const MAKE = `import { appendFileSync } from 'node:fs';
 appendFileSync('made.txt', 'made\\n');
 console.log('made it');
@@ -24,5 +29,6 @@ export const PROJECT: Readonly<Record<string, string>> = {
   ...MENDED_PROJECT,
   'tools/leave-behind.mjs': LEAVE_BEHIND,
   'tools/evade.mjs': EVADE,
+  'tools/nap.mjs': NAP,
   'tools/make.mjs': MAKE,
 };

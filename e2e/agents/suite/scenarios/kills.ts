@@ -6,7 +6,7 @@ import type { AgentScenario } from '../scenario.ts';
 const agent: AgentScenario = {
   name: 'kill-agent',
   proves: 'an agent that something else has killed is told apart from one that failed, timed out or was cancelled',
-  turns: ({ nap }) => [{ tool: 'shell', args: { command: `sleep ${nap}` } }, { say: 'Slept.' }],
+  turns: ({ nap }) => [{ tool: 'shell', args: { command: `node tools/nap.mjs ${nap}` } }, { say: 'Slept.' }],
   async meanwhile(hands, report, { nap }) {
     await hands.napping(nap);
     const found = hands.agentProcesses();
@@ -22,7 +22,7 @@ const daemon: AgentScenario = {
   proves: "when the daemon is killed, what it left is ended, and the step goes on in the agent's own session or says that it cannot know",
   turns: ({ nap }) => [
     { tool: 'write', args: { path: 'src/before.js', content: 'export const before = 1;\n' } },
-    { tool: 'shell', args: { command: `sleep ${nap}` } },
+    { tool: 'shell', args: { command: `node tools/nap.mjs ${nap}` } },
     { tool: 'write', args: { path: 'src/after.js', content: 'export const after = 1;\n' } },
     { say: 'Done.' },
   ],

@@ -25,7 +25,7 @@ const busy: AgentScenario = {
 const usageLimit: AgentScenario = {
   name: 'usage-limit',
   proves: 'a usage limit is no failure: the step waits until it resets, and goes on by itself in the same session',
-  turns: [{ fail: 429, limit_resets_in: 12, message: "You've hit your limit" }, ...WORK],
+  turns: [{ fail: 429, retry_after: 12, limit_resets_in: 12, message: "You've hit your limit" }, ...WORK],
   withinMs: 120_000,
   async meanwhile(hands, report) {
     const waiting = await hands.untilStep('it waits', ({ ended, state }) => ended || state === 'waiting_quota');

@@ -5,7 +5,7 @@ import type { AgentScenario } from '../scenario.ts';
 const cancel: AgentScenario = {
   name: 'cancel',
   proves: 'a step is called cancelled only when nothing of what its agent started is left',
-  turns: ({ nap }) => [{ tool: 'shell', args: { command: `sleep ${nap}` } }, { say: 'Slept.' }],
+  turns: ({ nap }) => [{ tool: 'shell', args: { command: `node tools/nap.mjs ${nap}` } }, { say: 'Slept.' }],
   async meanwhile(hands, report, { nap }) {
     await hands.napping(nap);
     await hands.ask('cancel_step', { step_id: hands.stepId });
@@ -35,7 +35,7 @@ const timeout: AgentScenario = {
   name: 'timeout',
   proves: 'a step that takes too long is stopped, and that is told apart from a cancellation',
   task: { timeout: '10s' },
-  turns: ({ nap }) => [{ tool: 'shell', args: { command: `sleep ${nap}` } }, { say: 'Slept.' }],
+  turns: ({ nap }) => [{ tool: 'shell', args: { command: `node tools/nap.mjs ${nap}` } }, { say: 'Slept.' }],
   ends: 'timeout',
   reason: 'timeout',
 };

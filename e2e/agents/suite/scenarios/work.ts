@@ -108,7 +108,7 @@ const unicode: AgentScenario = {
   async holds(seen, report, { stage }) {
     holds(seen.change?.files[0]?.path === 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', 'the name is whole', report, seen.change?.files);
     holds(said(seen.activity).includes('\u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.'), 'the text is whole', report, said(seen.activity));
-    const { code, stdout } = await stage.stack.run('fairlead', 'logs', seen.step.id);
+    const { code, stdout } = await stage.stack.run('fairlead', 'step', 'logs', seen.step.id);
     holds(
       code === 0 && stdout.includes('\u65e5\u672c\u8a9e') && !stdout.includes('\u202e') && stdout.includes('\\u{202e}'),
       'fairlead logs shows the bidi override as text',
