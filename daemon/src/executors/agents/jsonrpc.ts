@@ -1,8 +1,9 @@
 import type { AgentTalk } from './dialect.ts';
+import { isObject, type Message } from './untrusted.ts';
 
 /** An answer that says no, in the protocol's own form. */
 export class RpcError extends Error {
-  override readonly name = 'RpcError';
+  override readonly name: string = 'RpcError';
   readonly code: number;
   readonly data: unknown;
 
@@ -13,8 +14,19 @@ export class RpcError extends Error {
   }
 }
 
+const NO_CODE = -32_000;
+
+/** There will be no answer, because the other side has ended. */
+export class RpcEnded extends RpcError {
+  override readonly name = 'RpcEnded';
+
+  constructor(message: string) {
+    super(NO_CODE, message);
+  }
+}
+
 export interface RpcPeer {
-  /** Asks the other side. Rejects with `RpcError` when it says no, and when it ends before it answers. */
+  /** Asks the other side. Rejects with `RpcError` when it says no, and with `RpcEnded` when it ends before it answers. */
   call(method: string, params: unknown): Promise<unknown>;
   notify(method: string, params: unknown): void;
   /** Settles when the other side has ended. */
@@ -29,17 +41,14 @@ export interface RpcHandlers {
   stray(line: unknown): void;
 }
 
-const ENDED = -32_000;
 const METHOD_NOT_FOUND = -32_601;
 
 /** The refusal of a request that this side does not know. */
 export const unknownMethod = (method: string): RpcError => new RpcError(METHOD_NOT_FOUND, `Method not found: ${method}`);
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const errorOf = (error: unknown): RpcError => {
-  if (!isObject(error)) return new RpcError(ENDED, 'An error without words');
-  return new RpcError(Number(error['code'] ?? ENDED), String(error['message'] ?? 'An error without words'), error['data']);
+  const { code, message, data }: Message = isObject(error) ? error : {};
+  return new RpcError(typeof code === 'number' ? code : NO_CODE, typeof message === 'string' ? message : 'An error without words', data);
 };
 
 /**
@@ -61,7 +70,7 @@ export const createRpcPeer = (talk: Pick<AgentTalk, 'send' | 'lines'>, handlers:
     }
   };
 
-  const take = (message: Record<string, unknown>): void => {
+  const take = (message: Message): void => {
     const { id, method } = message;
     if (typeof method === 'string') {
       if (id === undefined) handlers.notification(method, message['params']);
@@ -81,7 +90,7 @@ export const createRpcPeer = (talk: Pick<AgentTalk, 'send' | 'lines'>, handlers:
       else handlers.stray('json' in line ? line.json : line.text);
     }
     over = true;
-    for (const { reject } of waiting.values()) reject(new RpcError(ENDED, 'The agent ended before it answered'));
+    for (const { reject } of waiting.values()) reject(new RpcEnded('The agent ended before it answered'));
     waiting.clear();
   };
   const closed = listen();
@@ -89,7 +98,7 @@ export const createRpcPeer = (talk: Pick<AgentTalk, 'send' | 'lines'>, handlers:
   return {
     call: (method, params) =>
       new Promise((resolve, reject) => {
-        if (over) return reject(new RpcError(ENDED, 'The agent has ended'));
+        if (over) return reject(new RpcEnded('The agent has ended'));
         const id = next++;
         waiting.set(id, { resolve, reject });
         send({ id, method, params });
