@@ -27,9 +27,21 @@ const TARGETS = [
   target(
     'scripts',
     ['shared', 'daemon', 'e2e', 'scripts'],
-    ['demo', 'stack', 'smoke', 'model-server', 'agents', 'record-agents', 'bench', 'bench/pipe', 'bench/ledger', 'bench/workspace', 'bench/agent', 'bench/stream'].map(
-      (name) => `scripts/${name}.ts`,
-    ),
+    [
+      'demo',
+      'stack',
+      'smoke',
+      'model-server',
+      'agents',
+      'test-agents',
+      'record-agents',
+      'bench',
+      'bench/pipe',
+      'bench/ledger',
+      'bench/workspace',
+      'bench/agent',
+      'bench/stream',
+    ].map((name) => `scripts/${name}.ts`),
     false,
   ),
 ];

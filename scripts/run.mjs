@@ -12,6 +12,7 @@ const COMMANDS = {
   'record-agents': () => import('./dist/record-agents.js'),
   'model-server': () => import('./dist/model-server.js'),
   bench: () => import('./dist/bench.js'),
+  'test-agents': () => import('./dist/test-agents.js'),
   test: () => import('./test.mjs'),
   build: () => {},
 };

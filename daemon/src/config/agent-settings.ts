@@ -17,6 +17,13 @@ const AgentBudget = z.strictObject({
   turns: z.number().int().positive().optional().describe('Answers of the model'),
 });
 
+/** What an attempt may take of the machine. It is stopped where it takes more; what is left out is as for every other program. */
+const AgentLimits = z.strictObject({
+  processes: z.number().int().positive().optional().describe('At the same time'),
+  memory: z.number().int().positive().optional().describe('Bytes of all its processes together'),
+  disk: z.number().int().positive().optional().describe('Bytes in its workspace, its home and its temporary folder'),
+});
+
 /** Where the credential is that our gateway adds. The agent never holds it. */
 const Credential = z
   .strictObject({ env: Variable.optional(), file: File.optional() })
@@ -32,6 +39,7 @@ export const AgentProfileSpec = z.strictObject({
   credential: Credential.optional(),
   base_url: z.url().optional().describe('Where its model is, in place of the vendor'),
   budget: AgentBudget.prefault({}),
+  limits: AgentLimits.prefault({}),
   permission_timeout: Duration.optional().describe('How long a person has to decide; nobody deciding denies'),
   env: z.array(Variable).max(LIMITS.list.value).default([]).describe('Variables of the daemon that it may have'),
   rules: PermissionRules.prefault({}),

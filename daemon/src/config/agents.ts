@@ -13,6 +13,7 @@ export interface ReadProfile {
   readonly approval: AgentProfileSpec['approval'];
   readonly network: AgentProfileSpec['network'];
   readonly budget: { readonly tokens?: number; readonly cost_usd?: number; readonly turns?: number };
+  readonly limits: { readonly processes?: number; readonly memory?: number; readonly disk?: number };
   readonly time_ms: number | undefined;
   readonly permission_ms: number;
   readonly rules: AgentProfileSpec['rules'];
@@ -49,7 +50,7 @@ export const readProfile = (
   field: string,
   usual: string | undefined,
 ): ReadProfile => {
-  const { credential, budget } = spec;
+  const { credential, budget, limits } = spec;
   const variable = credential?.env ?? (credential ? undefined : usual);
   const given =
     credential?.file === undefined
@@ -74,6 +75,11 @@ export const readProfile = (
       ...(budget.tokens !== undefined && { tokens: budget.tokens }),
       ...(budget.cost_usd !== undefined && { cost_usd: budget.cost_usd }),
       ...(budget.turns !== undefined && { turns: budget.turns }),
+    },
+    limits: {
+      ...(limits.processes !== undefined && { processes: limits.processes }),
+      ...(limits.memory !== undefined && { memory: limits.memory }),
+      ...(limits.disk !== undefined && { disk: limits.disk }),
     },
     time_ms: budget.time === undefined ? undefined : durationMs(budget.time),
     permission_ms: spec.permission_timeout === undefined ? LIMITS.permission_wait.value : durationMs(spec.permission_timeout),

@@ -5,7 +5,7 @@ import type { PermissionRules } from '@fairlead/shared/contract/permission-rules
 import type { TaskSpec } from '@fairlead/shared/contract/task';
 import type { Store } from '../git/store.ts';
 import type { PermissionRequest } from '../policy/permission/request.ts';
-import type { Sandbox } from '../process/confined.ts';
+import type { ConfinedLimits, Sandbox } from '../process/confined.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
 
 /** Why an attempt is being stopped. It is the `reason` of an order's signal. */
@@ -83,6 +83,8 @@ export interface AgentProfile {
   /** Hosts beside its model that it may reach. */
   readonly network: 'none' | 'open' | readonly string[];
   readonly budget: { readonly tokens?: number; readonly cost_usd?: number; readonly turns?: number };
+  /** What an attempt may take of the machine; what is left out is as for every other program. */
+  readonly limits: ConfinedLimits;
   readonly time_ms: number | undefined;
   /** How long a person has to decide on a request, in ms. */
   readonly permission_ms: number;

@@ -55,6 +55,14 @@ const openEgress = (setup: AgentSetup, report: ExecutorReport, loopback: boolean
       }),
   });
 
+/** Who commits in the private repository of the workspace. Without a name git would refuse, and the agent would look for one. */
+const identityOf = (id: string): Readonly<Record<string, string>> => ({
+  GIT_AUTHOR_NAME: id,
+  GIT_AUTHOR_EMAIL: 'agent@fairlead.invalid',
+  GIT_COMMITTER_NAME: id,
+  GIT_COMMITTER_EMAIL: 'agent@fairlead.invalid',
+});
+
 const layFiles = async (home: string, files: Readonly<Record<string, string>>): Promise<void> => {
   for (const [path, content] of Object.entries(files)) {
     const file = join(home, path);
@@ -145,6 +153,7 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
     home,
     network: { forwards: way.forwards },
     env: (places) => ({
+      ...identityOf(setup.id),
       ...setup.env,
       ...way.proxy_env,
       ...dialect.env(launchAt(places)),
@@ -152,6 +161,7 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
       FAIRLEAD_ATTEMPT: order.attempt_id,
     }),
     timeout_ms: order.time_left_ms,
+    limits: profile.limits,
     stdin: 'open',
     output: (chunk, from) => (from === 'stdout' ? reader.push(chunk) : report.output(chunk, 'stderr')),
   });

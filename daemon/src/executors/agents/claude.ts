@@ -1,3 +1,4 @@
+import { LIMITS } from '@fairlead/shared/contract/limits';
 import { claudeRequest, claudeTitle, claudeToolKind } from './claude-tools.ts';
 import type { AgentDialect, AgentTalk, Conversation } from './dialect.ts';
 
@@ -54,9 +55,7 @@ class ClaudeConversation {
 
   async run(now: () => number): Promise<Conversation> {
     const talk = this.#talk;
-    const ask = (request: object): Promise<void> =>
-      talk.send({ type: 'control_request', request_id: `fairlead-${(this.#requests += 1)}`, request });
-    await ask({ subtype: 'initialize', hooks: { PreToolUse: [{ matcher: '', hookCallbackIds: [HOOK], timeout: HOOK_SECONDS }] } });
+    await this.#ask({ subtype: 'initialize', hooks: { PreToolUse: [{ matcher: '', hookCallbackIds: [HOOK], timeout: HOOK_SECONDS }] } });
     await talk.send({ type: 'user', message: { role: 'user', content: [{ type: 'text', text: talk.prompt }] } });
     for await (const line of talk.lines) {
       if ('text' in line) talk.activity({ kind: 'output', from: 'stdout', text: line.text });
@@ -64,6 +63,10 @@ class ClaudeConversation {
       if (this.#result) break;
     }
     return this.#result ?? { ended: talk.signal.aborted ? 'interrupted' : 'cut' };
+  }
+
+  #ask(request: object): Promise<void> {
+    return this.#talk.send({ type: 'control_request', request_id: `fairlead-${(this.#requests += 1)}`, request });
   }
 
   #take(message: unknown, now: () => number): void {
@@ -97,7 +100,8 @@ class ClaudeConversation {
     }
     if (message['subtype'] === 'api_retry' || message['subtype'] === 'api_error') {
       const why = text(message['error']) || 'the model did not answer';
-      return this.#talk.activity({ kind: 'notice', level: 'warning', code: 'model_retry', text: why });
+      this.#talk.activity({ kind: 'notice', level: 'warning', code: 'model_retry', text: why });
+      return this.#retries(message);
     }
     this.#talk.activity({ kind: 'raw', value: message });
   }
@@ -174,6 +178,25 @@ class ClaudeConversation {
       type: 'control_response',
       response: { subtype: 'error', request_id, error: `Unknown request ${text(request['subtype'])}` },
     });
+  }
+
+  /**
+   * It tries ten times, over minutes, also where that is in vain: a credential that was refused twice (the first time it may have fetched
+   * a fresh one), and a model that told when to come back. A wait that long early on is the model's own word, for its own begin at half a second.
+   */
+  #retries(message: Message): void {
+    const status = number(message['error_status']);
+    const tried = number(message['attempt']) ?? 0;
+    const wait = number(message['retry_delay_ms']) ?? 0;
+    if ((status === 401 || status === 403) && tried >= 2)
+      this.#giveUp({ ended: 'failed', code: 'agent_not_signed_in', message: 'The model refused the credential' });
+    if (status === 429 && tried <= 3 && wait >= LIMITS.agent_model_wait.value)
+      this.#giveUp({ ended: 'quota', code: 'quota_reached', message: 'The model asks to come back later', resets_in_ms: wait });
+  }
+
+  #giveUp(result: Conversation): void {
+    this.#result ??= result;
+    void this.#ask({ subtype: 'interrupt' });
   }
 
   #rateLimit(message: Message, now: () => number): void {
