@@ -73,6 +73,8 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
   const listeners = new Set<() => void>();
   let open: Streamed | undefined;
   let seq = 0;
+  /** Masked in whole texts, and in stretches of printed bytes. */
+  const own: Record<string, number> = {};
   let masked: Masked = {};
   let lines: string[] = [];
   let file: OpenFile | undefined;
@@ -133,10 +135,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
   };
 
   const mask = (text: string): string => {
-    const stream = streamOf(masking);
-    const clean = stream.push(Buffer.from(cut(text), 'utf8')) + stream.end();
-    masked = sumMasked(masked, stream.masked());
-    return clean;
+    return masking.text(cut(text), own);
   };
 
   const finish = async (): Promise<FinishedActivity | undefined> => {
@@ -145,7 +144,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     await written;
     const stored = await file?.finish();
     tell();
-    return stored && { ...stored, redactions: masked };
+    return stored && { ...stored, redactions: sumMasked(own, masked) };
   };
 
   return {
