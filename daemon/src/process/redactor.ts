@@ -47,6 +47,9 @@ const formsOf = (value: string): Buffer[] => {
 };
 
 const NEVER = /(?!)/;
+/** Forms are bytes read as latin1, which for such text is the text itself. */
+// eslint-disable-next-line no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
 const NONE: readonly Span[] = [];
 
 /** The forms of all values, and what matches where one of them stands. */
@@ -169,6 +172,8 @@ const maskSpans = (bytes: Buffer, spans: readonly Span[], masked: Record<string,
 /** Masks a set of secret values in as many streams as there are. */
 export interface Redactor {
   stream(): RedactorStream;
+  /** A quick look: false means that nothing of the text would be masked, as it is or in the form that JSON gives it. */
+  mayMask(text: string): boolean;
   /** A text that is whole, masked; what was masked is added to `masked`. */
   text(text: string, masked: Record<string, number>): string;
   /** One that masks these values as well. */
@@ -180,6 +185,8 @@ export const createRedactor = (values: readonly string[]): Redactor => {
   const forms = asForms(values);
   const redactor: Redactor = {
     stream: () => streamOf(forms),
+    mayMask: (text) =>
+      HINTS.test(text) || forms.any.test(text) || (!ASCII.test(text) && findSpans(Buffer.from(text, 'utf8'), forms).length > 0),
     text(text, masked) {
       const bytes = Buffer.from(text, 'utf8');
       const spans = findSpans(bytes, forms);
