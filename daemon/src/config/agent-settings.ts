@@ -50,15 +50,20 @@ const ProfileName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, { error: 'must be a profile name: lower-case letters, digits, _ and -' });
 
+/** A path below a home, in its plain form. */
+const BelowHome = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine((path) => !isAbsolute(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'), {
+    error: 'must be a path below your home, without . and ..',
+  });
+
 export const AgentSettings = z.strictObject({
   program: z.string().min(1).max(4096).optional().describe('A name on PATH or an absolute path'),
   args: z.array(z.string().max(4096)).max(64).optional().describe('For an agent of your own: how it starts to speak ACP'),
   title: z.string().min(1).max(LIMITS.title.value).optional(),
-  login: z
-    .array(z.string().min(1).max(500))
-    .max(20)
-    .optional()
-    .describe('For an agent of your own: files below your home that it signs in with'),
+  login: z.array(BelowHome).max(20).optional().describe('For an agent of your own: files below your home that it signs in with'),
   hosts: z.array(HostPattern).max(LIMITS.list.value).optional().describe('For an agent of your own: hosts that its model needs'),
   profiles: z.record(ProfileName, AgentProfileSpec).default({}),
 });
