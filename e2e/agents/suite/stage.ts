@@ -31,7 +31,7 @@ export interface Stage {
 }
 
 const configFor = (subject: Subject, agent: InstalledAgent, model: ModelServer, file: string): string => {
-  const about = { base_url: subject.base(model.url), credential: { file }, model: 'scripted' };
+  const about = { base_url: model.url, credential: { file }, model: 'scripted' };
   const profiles = Object.fromEntries(Object.entries(PROFILES).map(([name, profile]) => [name, { ...about, ...profile }]));
   const agents = { [subject.name]: { program: agent.command, profiles } };
   return `agents: ${JSON.stringify(agents)}\nparallelism: 2\npool: { folders_per_instance: 0 }\n`;

@@ -1,9 +1,11 @@
 import type { AgentScenario } from '../scenario.ts';
 import { budgets } from './budgets.ts';
+import { escapes } from './escapes.ts';
 import { fence } from './fence.ts';
 import { kills } from './kills.ts';
 import { modelFaults } from './model-faults.ts';
 import { permission } from './permission.ts';
+import { remote } from './remote.ts';
 import { retry } from './retry.ts';
 import { stops } from './stops.ts';
 import { work } from './work.ts';
@@ -17,5 +19,7 @@ export const AGENT_SCENARIOS: readonly AgentScenario[] = [
   ...stops,
   ...modelFaults,
   ...budgets,
+  ...escapes,
+  ...remote,
   ...kills,
 ];
