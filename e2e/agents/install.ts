@@ -61,6 +61,17 @@ const commandIn = (folder: string, { bin }: AgentPin): string => join(folder, 'n
 /** The end of what a command said, on one line. */
 const lastWords = (text: string): string => text.trim().split('\n').slice(-3).join(' | ').slice(-400);
 
+/** What npm says went wrong: it tells that first, and then at length what one might do. */
+const npmError = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => line.startsWith('npm error'))
+    .map((line) => line.replace(/^npm error\s*/, ''))
+    .filter((line) => line !== '')
+    .slice(0, 4)
+    .join(' | ')
+    .slice(0, 400) || lastWords(text);
+
 /** What is wrong with an agent in a folder, judged by running it with a home of its own; nothing when it is as pinned. */
 const faultOf = async (folder: string, pin: AgentPin): Promise<string | undefined> => {
   const command = commandIn(folder, pin);
@@ -87,7 +98,7 @@ const installInto = async (folder: string, pin: AgentPin): Promise<void> => {
   ) as Record<string, string>;
   const { code, stdout, stderr } = await runCommand({ name: 'npm', argv: npm, cwd: folder, env, timeoutMs: INSTALL_MS });
   if (code === null) throw new Error(`npm install took longer than ${INSTALL_MS / 1000} s`);
-  if (code !== 0) throw new Error(`npm install ended with ${code}: ${lastWords(stderr || stdout)}`);
+  if (code !== 0) throw new Error(`npm install ended with ${code}: ${npmError(stderr || stdout)}`);
   if (pin.postinstall === undefined) return;
   const script = await runCommand({
     name: pin.postinstall,

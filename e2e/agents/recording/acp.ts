@@ -69,6 +69,8 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 export const gemini: Driver = {
   agent: 'gemini',
+  // Loading a session in the minute in which it began overwrites its file, which is named by the minute.
+  restMs: 61_000,
   argv: () => ['/usr/bin/env', 'node', '/opt/agent/node_modules/.bin/gemini', '--acp', '-m', 'gemini-2.5-pro'],
   env: (url) => ({
     GEMINI_API_KEY: DUMMY_KEY,

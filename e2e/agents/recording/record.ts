@@ -87,6 +87,7 @@ export const record = async (driver: Driver, installed: string, recording: Recor
   let resume: string | undefined;
   try {
     for (const text of recording.resumed ? [PROMPT, 'What was it?'] : [PROMPT]) {
+      if (resume !== undefined) await sleep(driver.restMs ?? 0);
       const opening = { decide: recording.decide ?? 'allow', ...(resume !== undefined && { resume }) } as const;
       const peer = peerOf(
         launchSandboxed({
