@@ -77,7 +77,11 @@ const remotely = (by: 'http' | 'mcp'): AgentScenario => ({
       const first = await follow(hands, undefined, (told) => told.some(({ id }) => id !== undefined));
       const at = first.findLast(({ id }) => id !== undefined)!.id!;
       await hands.approve(gate);
-      const rest = await follow(hands, at, (told) => told.some(({ event }) => event === 'end') || told.some(({ data }) => data.includes('I have finished.')));
+      const rest = await follow(
+        hands,
+        at,
+        (told) => told.some(({ event }) => event === 'end') || told.some(({ data }) => data.includes('I have finished.')),
+      );
       const all = [...seqs(first), ...seqs(rest)];
       holds(
         all.every((seq, index) => seq === index + 1) && seqs(rest).length > 0,
