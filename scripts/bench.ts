@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { createOutput } from '@fairlead/shared/kit/cli';
 import { ROOT } from '@fairlead/e2e/rig/programs';
 import { closeOnSignal, raiseStack } from '@fairlead/e2e/rig/stack';
+import { measureAgents } from './bench/agents.ts';
 import { measureColdStart } from './bench/cold-start.ts';
 import { measureLedger } from './bench/durability.ts';
 import type { Figure } from './bench/figures.ts';
@@ -14,7 +15,7 @@ import { measureWorkspaces } from './bench/workspaces.ts';
 import { endingWell } from './ending.ts';
 import { readFlags } from './flags.ts';
 
-const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [workspace] [--json]
+const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [workspace] [agents] [--json]
 
 Measures Fairlead against baselines on this machine, in interleaved pairs, all parts as processes of their own. Without
 names it measures everything, which takes a few minutes.
@@ -24,7 +25,7 @@ const TMPFS = 0x01021994;
 const TMPFS_PAIRS = 15;
 const DISK_PAIRS = 7;
 
-const NAMES = ['path', 'cold', 'ledger', 'step', 'workspace'] as const;
+const NAMES = ['path', 'cold', 'ledger', 'step', 'workspace', 'agents'] as const;
 
 const { values, positionals } = readFlags(USAGE, () => {
   const read = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
@@ -74,6 +75,7 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
     else add(...(await measureWorkspaces('tmpfs', memory, TMPFS_PAIRS, { atMost: 0.25 })));
     add(...(await measureWorkspaces('disk', disk, DISK_PAIRS, memory === undefined ? { atMost: 0.25 } : undefined)));
   }
+  if (wants('agents')) add(...(await measureAgents(note)));
   return figures;
 };
 

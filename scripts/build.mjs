@@ -39,6 +39,8 @@ const TARGETS = [
       'bench/pipe',
       'bench/ledger',
       'bench/workspace',
+      'bench/agent',
+      'bench/stream',
     ].map((name) => `scripts/${name}.ts`),
     false,
   ),

@@ -77,6 +77,12 @@ describe('the layer rules can fail', () => {
       "import { s } from '../scheduler/scheduler.ts';",
       /may not import daemon\/scheduler/,
     ],
+    [
+      'a part of kit that is not pure in a pure module',
+      'daemon/src/policy/fence.ts',
+      "import { clock } from '@fairlead/shared/kit/clock';",
+      /may not import @fairlead\/shared\/kit\/clock/,
+    ],
     ['a builtin in the contract', 'shared/src/contract/x.ts', "import { readFile } from 'node:fs';", /imports nothing of Node/],
     ['a process outside process', 'daemon/src/git/git.ts', "import { execa } from 'execa';", /only in daemon\/process/],
     [

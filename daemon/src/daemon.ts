@@ -7,6 +7,7 @@ import { listen, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { asStorageError, lockHome } from '@fairlead/shared/kit/sqlite';
 import { version } from '../package.json' with { type: 'json' };
+import { watchProcess } from './api/process-health.ts';
 import { createApi } from './api/api.ts';
 import type { AnyHandler } from './api/asked.ts';
 import type { InstanceParts } from './api/instance-reads.ts';
@@ -80,6 +81,7 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
     artifacts: working.artifacts,
     live: (stepId) => working.runner.liveActivity(stepId),
     commands: createAllCommands({ clock, settings, identity, working, shown }),
+    health: watchProcess(),
     provenance: [...provenance],
     allowedHosts: [settings.host, ...settings.allowed_hosts],
     draining: () => state.draining,

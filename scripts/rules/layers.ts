@@ -20,7 +20,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'daemon/process': [...GROUND, 'daemon/config'],
   'daemon/egress': [...GROUND, 'daemon/process'],
   'daemon/git': [...GROUND, 'daemon/policy', 'daemon/process'],
-  'daemon/workspaces': [...GROUND, 'daemon/process', 'daemon/git'],
+  'daemon/workspaces': [...GROUND, 'daemon/process', 'daemon/egress', 'daemon/git'],
   'daemon/validation': [...GROUND, 'daemon/core', 'daemon/policy', 'daemon/process', 'daemon/git', 'daemon/workspaces'],
   'daemon/executors': [...GROUND, 'daemon/policy', 'daemon/process', 'daemon/egress', 'daemon/git', 'daemon/workspaces'],
   'daemon/runner': [

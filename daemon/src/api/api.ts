@@ -29,6 +29,7 @@ export interface ApiParts extends InstanceParts {
   readonly wakes: Wakes;
   readonly about: MachineParts['about'];
   readonly workspaces: MachineParts['workspaces'];
+  readonly health: MachineParts['health'];
   readonly provenance: MachineParts['provenance'];
   /** Host names, besides loopback, under which this daemon may be called. */
   readonly allowedHosts: readonly string[];
@@ -46,7 +47,7 @@ export const createHandlers = (parts: ApiParts): Handlers => {
     ...runReads(ledger),
     ...instanceReads(parts),
     ...evidenceReads({ read, artifacts: parts.artifacts }),
-    ...machineReads({ read, about: parts.about, workspaces: parts.workspaces, provenance: parts.provenance }),
+    ...machineReads({ read, about: parts.about, workspaces: parts.workspaces, health: parts.health, provenance: parts.provenance }),
     ...writes(parts.commands),
     wait_step: waitStep(ledger, logs),
     get_step_logs: stepLogs(logs),

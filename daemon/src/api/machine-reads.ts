@@ -10,6 +10,7 @@ export interface MachineParts {
   readonly read: Reads;
   readonly about: Pick<Status, 'version' | 'started_at' | 'machine' | 'confinement' | 'confinement_detail' | 'parallelism'>;
   readonly workspaces: () => Status['workspaces'];
+  readonly health: () => Status['process'];
   readonly provenance: OutputOf<'get_config'>['items'];
 }
 
@@ -20,10 +21,12 @@ export const machineReads = ({
   read,
   about,
   workspaces,
+  health,
   provenance,
 }: MachineParts): HandlersOf<'daemon_status' | 'get_config' | 'list_grants'> => ({
   daemon_status: () => ({
     ...about,
+    process: health(),
     halted: read.halted(),
     instances: read.instances().length,
     steps: { queued: read.queueLength(), active: read.stepsIn(ACTIVE).length, needs_approval: read.stepsIn(['needs_approval']).length },

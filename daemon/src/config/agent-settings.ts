@@ -1,3 +1,4 @@
+import { HostPattern } from '@fairlead/shared/contract/host-pattern';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { PermissionRules } from '@fairlead/shared/contract/permission-rules';
 import { APPROVAL_MODES } from '@fairlead/shared/contract/states';
@@ -7,12 +8,6 @@ import * as z from 'zod';
 
 const Variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' });
 const File = z.string().min(1).max(4096).refine(isAbsolute, { error: 'must be an absolute path' });
-
-/** `host`, `*.host` or `host:port`. */
-const Host = z
-  .string()
-  .max(253)
-  .regex(/^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/, { error: 'must be a host name, *.name or name:port' });
 
 /** What an agent's work may use up. It is stopped where it uses more. */
 const AgentBudget = z.strictObject({
@@ -38,7 +33,7 @@ export const AgentProfileSpec = z.strictObject({
   model: z.string().min(1).max(200).optional(),
   approval: z.enum(APPROVAL_MODES).default('ask').describe('What happens to requests that no rule settles'),
   network: z
-    .union([z.literal('none'), z.literal('open'), z.array(Host).min(1).max(LIMITS.list.value)])
+    .union([z.literal('none'), z.literal('open'), z.array(HostPattern).min(1).max(LIMITS.list.value)])
     .default('none')
     .describe('Hosts beside its model that it may reach, through a proxy that refuses private addresses'),
   credential: Credential.optional(),
@@ -55,16 +50,21 @@ const ProfileName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, { error: 'must be a profile name: lower-case letters, digits, _ and -' });
 
+/** A path below a home, in its plain form. */
+const BelowHome = z
+  .string()
+  .min(1)
+  .max(500)
+  .refine((path) => !isAbsolute(path) && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..'), {
+    error: 'must be a path below your home, without . and ..',
+  });
+
 export const AgentSettings = z.strictObject({
   program: z.string().min(1).max(4096).optional().describe('A name on PATH or an absolute path'),
   args: z.array(z.string().max(4096)).max(64).optional().describe('For an agent of your own: how it starts to speak ACP'),
   title: z.string().min(1).max(LIMITS.title.value).optional(),
-  login: z
-    .array(z.string().min(1).max(500))
-    .max(20)
-    .optional()
-    .describe('For an agent of your own: files below your home that it signs in with'),
-  hosts: z.array(Host).max(LIMITS.list.value).optional().describe('For an agent of your own: hosts that its model needs'),
+  login: z.array(BelowHome).max(20).optional().describe('For an agent of your own: files below your home that it signs in with'),
+  hosts: z.array(HostPattern).max(LIMITS.list.value).optional().describe('For an agent of your own: hosts that its model needs'),
   profiles: z.record(ProfileName, AgentProfileSpec).default({}),
 });
 export type AgentSettings = z.infer<typeof AgentSettings>;

@@ -16,6 +16,8 @@ export interface DaemonHome {
   readonly agents: string;
   /** Checkouts made ahead of need; on the file system of the workspaces. */
   readonly pool: string;
+  /** Sockets of attempts' ways out. */
+  readonly sockets: string;
   /** Small files that sandboxes mount. */
   readonly sandbox: string;
   readonly rootKey: string;
@@ -40,6 +42,7 @@ export const daemonHome = (root: string): DaemonHome => {
     workspaces: join(folder, 'workspaces'),
     agents: join(folder, 'agents'),
     pool: join(folder, 'pool'),
+    sockets: join(folder, 'sockets'),
     sandbox: join(folder, 'sandbox'),
     rootKey: join(folder, 'root.key'),
     operationalKey: join(folder, 'operational.key'),

@@ -4,7 +4,7 @@ import { readProfile } from '../config/agents.ts';
 import type { Settings } from '../config/settings.ts';
 import type { AgentKind } from '../executors/agents/agent-spec.ts';
 import type { DeclaredAgent } from '../executors/agents/agents.ts';
-import { KNOWN_AGENTS } from '../executors/agents/known-agents.ts';
+import { KNOWN_AGENTS, ownAgent } from '../executors/agents/known-agents.ts';
 
 /** What the config may not say of an agent that is known already. */
 const OWN_ONLY = ['args', 'login', 'hosts'] as const;
@@ -21,12 +21,15 @@ const kindOf = (name: string, settings: Settings['agents'][string] | undefined):
       });
     return { ...known, program: settings?.program ?? known.program };
   }
-  throw new FairleadError('config_invalid', {
-    field: `agents.${name}`,
-    rule: 'must be a known agent',
-    detail: `agents.${name}: there is no such agent`,
-    hint: `Known agents are ${Object.keys(KNOWN_AGENTS).join(', ')}.`,
-  });
+  if (settings?.program === undefined)
+    throw new FairleadError('config_invalid', {
+      field: `agents.${name}.program`,
+      rule: 'must name the program of an agent of your own',
+      detail: `agents.${name}.program: ${name} is not known, so it needs a program that speaks the Agent Client Protocol`,
+      hint: `Known agents are ${Object.keys(KNOWN_AGENTS).join(', ')}.`,
+    });
+  const { program, title = name, args = [], login = [], hosts = [] } = settings;
+  return ownAgent({ title, program, args, login, hosts });
 };
 
 /**

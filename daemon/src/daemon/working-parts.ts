@@ -1,3 +1,4 @@
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';
@@ -80,6 +81,9 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
     paused: () => ledger.read.halted(),
     failed: (error) => log.warn({ err: error }, 'a checkout could not be made ahead of need'),
   });
+  // What a killed daemon left of its attempts' ways out.
+  await rm(home.sockets, { recursive: true, force: true });
+  await mkdir(home.sockets, { recursive: true, mode: 0o700 });
   const confining = await detectConfinement({ folder: home.sandbox, toolchain: settings.toolchain_folders });
   const agents = declaredAgents(settings, env);
   const executors = createExecutors({
@@ -89,6 +93,7 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
       folders: () => [...toolchainPrograms(settings), ...pathFolders()],
       operator_home: operatorHome(),
       scratch: home.sandbox,
+      sockets: home.sockets,
       now: () => clock.now(),
     }),
     clock,

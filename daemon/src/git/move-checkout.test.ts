@@ -81,7 +81,7 @@ const leaf: fc.Arbitrary<Leaf> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ mode: fc.constant('120000'), blob: fc.constantFrom(...LINK_CONTENTS) }) },
   { weight: 1, arbitrary: fc.record({ mode: fc.constant(SUBMODULE), blob: fc.nat({ max: CONTENTS.length - 1 }) }) },
 );
-const NAME = fc.oneof({ weight: 40, arbitrary: fc.constantFrom(...SEGMENTS) }, { weight: 1, arbitrary: fc.constant('.gitattributes') });
+const NAME = fc.oneof({ weight: 600, arbitrary: fc.constantFrom(...SEGMENTS) }, { weight: 1, arbitrary: fc.constant('.gitattributes') });
 const { tree } = fc.letrec<{ tree: { below: Record<string, Node> }; node: Node }>((tie) => ({
   tree: fc.record({ below: fc.dictionary(NAME, tie('node'), { minKeys: 1, maxKeys: 7 }) }),
   node: fc.oneof({ maxDepth: 3, depthSize: 'small' }, { weight: 3, arbitrary: leaf }, { weight: 2, arbitrary: tie('tree') }),
@@ -133,8 +133,10 @@ const idle = new AbortController().signal;
 describe('a checkout that is moved', () => {
   it('holds to the byte what a cold one would, whatever the two trees are', async () => {
     let moved = 0;
+    let tried = 0;
     await fc.assert(
       fc.asyncProperty(tree, tree, async (before, after) => {
+        tried += 1;
         const [from, to] = [await treeOf(before), await treeOf(after)];
         const [place, cold] = [await checkedOut(from), await checkedOut(to)];
         if (await moveCheckout(store, place, to)) {
@@ -144,9 +146,10 @@ describe('a checkout that is moved', () => {
         }
         for (const { folder } of [place, cold]) rmSync(join(folder, '..'), { recursive: true });
       }),
-      { numRuns: 40, interruptAfterTimeLimit: 60_000 },
+      { numRuns: 30, interruptAfterTimeLimit: 60_000 },
     );
-    expect(moved).toBeGreaterThan(15);
+    // Few pairs differ in their attributes; the machine decides how many pairs there is time for.
+    expect(moved).toBeGreaterThan(tried / 2);
   }, 120_000);
 
   it('is made anew where attributes differ, because they reach files that do not', async () => {

@@ -149,7 +149,7 @@ describe('.fairlead/project.yaml', () => {
     ['version: 1\nfence: { allowed: ["/abs"] }', 'fence.allowed[0]'],
     ['version: 1\nvalidations: { unit: { run: "npm test" } }', 'validations.unit.run'],
     ['version: 1\nvalidations: { Unit: { run: [x] } }', 'validations.Unit'],
-    ['version: 1\nprovision: { network: [registry.example] }', 'provision.network'],
+    ['version: 1\nprovision: { network: ["https://registry.example"] }', 'provision.network[0]'],
   ])('%j is refused at %s', (text, field) => {
     const error = codeOf(() => parseProjectPolicy(text));
     expect(error.code).toBe('project_policy_invalid');

@@ -4,7 +4,7 @@ import { DEFAULT_JUDGES, type GateReason, type ProjectPolicy } from '@fairlead/s
 import type { PolicyView } from '@fairlead/shared/contract/resources';
 import { durationMs, type TaskSpec } from '@fairlead/shared/contract/task';
 import { digestOf } from '../core/digest.ts';
-import { refuseUnsupported } from './project-policy.ts';
+import { refusePaths } from './project-policy.ts';
 
 /** The owner's policy for an instance, and where it was read from. */
 export interface OwnerPolicy {
@@ -115,7 +115,7 @@ const effectiveValidations = (policy: ProjectPolicy, task: Pick<TaskSpec, 'valid
  */
 export const effectivePolicy = (owner: OwnerPolicy, task: TaskSpec): EffectivePolicy => {
   const { policy } = owner;
-  refuseUnsupported(policy);
+  refusePaths(policy);
   const body = {
     source: owner.source,
     ref: owner.ref,

@@ -8,17 +8,10 @@ const invalid = (field: string | undefined, rule: string, detail: string): Fairl
   new FairleadError('project_policy_invalid', { ...(field !== undefined && { field }), rule, detail });
 
 /**
- * Refuses what the schema has room for and this release cannot do.
+ * Refuses paths that no checkout can have: they are looked at whole, which no pattern of the schema does.
  * @throws FairleadError `project_policy_invalid`
  */
-export const refuseUnsupported = (policy: ProjectPolicy): void => {
-  if (policy.provision.network.length > 0) {
-    throw invalid(
-      'provision.network',
-      'must be empty',
-      'provision.network names hosts, but this release has no restricted network: provisioning runs without any. Leave the list empty.',
-    );
-  }
+export const refusePaths = (policy: ProjectPolicy): void => {
   const { copy, mount } = policy.provision;
   const paths = [
     ...copy.map((path, index) => ({ path, field: `provision.copy[${index}]` })),
@@ -72,7 +65,7 @@ export const parseProjectPolicy = (text: string): ProjectPolicy => {
   }
   const result = ProjectPolicy.safeParse(value);
   if (!result.success) throw refusalOf(result.error);
-  refuseUnsupported(result.data);
+  refusePaths(result.data);
   return result.data;
 };
 

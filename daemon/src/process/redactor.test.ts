@@ -46,19 +46,19 @@ describe('redactor', () => {
 
   /** Made up, and put together here so that no scanner takes this file for a leak. */
   const looksLike: Readonly<Record<string, string>> = {
-    anthropic_key: `sk-ant-${'api03-'}${'aB3_'.repeat(12)}`,
+    anthropic_key: `sk-ant-api03-${'aB3_'.repeat(12)}`,
     openai_key: `sk-proj-${'Zz9'.repeat(15)}`,
     aws_key: `AKIA${'ABCD2345'.repeat(2)}`,
     github_token: `ghp_${'a1B2'.repeat(9)}`,
     gitlab_token: `glpat-${'x'.repeat(20)}`,
     google_key: `AIza${'q'.repeat(35)}`,
-    slack_token: `xoxb-${'1234567890-abc'}`,
+    slack_token: 'xoxb-1234567890-abc',
     stripe_key: `sk_live_${'4eC39HqLyjWD'.repeat(2)}`,
     npm_token: `npm_${'k'.repeat(36)}`,
     huggingface_token: `hf_${'h'.repeat(34)}`,
     sendgrid_key: `SG.${'a'.repeat(22)}.${'b'.repeat(43)}`,
     fairlead_token: `flp_${'t'.repeat(43)}`,
-    jwt: `eyJ${'hbGciOiJI'}.eyJ${'zdWIiOiIx'}.${'s5wNf1aA'}`,
+    jwt: ['eyJhbGciOiJI', 'eyJzdWIiOiIx', 's5wNf1aA'].join('.'),
     private_key: `-----BEGIN OPENSSH PRIVATE KEY-----\n${'b3BlbnNzaC1rZXk\n'.repeat(20)}-----END OPENSSH PRIVATE KEY-----`,
   };
 

@@ -23,6 +23,7 @@ export interface LiveActivity {
  * written as one JSON line each.
  */
 export interface ActivityLog extends LiveActivity {
+  /** Texts are whole: whoever is told pieces puts them together first, at least to the end of a line. */
   push(item: ActivityItem): void;
   /** Bytes that the executor printed. */
   output(chunk: Uint8Array, from: 'stdout' | 'stderr'): void;
@@ -32,9 +33,8 @@ export interface ActivityLog extends LiveActivity {
   finish(): Promise<FinishedActivity | undefined>;
 }
 
-/** Texts of these kinds come in pieces, so that a secret may lie across two of them. */
-const STREAMED = ['text', 'thought', 'stdout', 'stderr'] as const;
-type Streamed = (typeof STREAMED)[number];
+/** What a program prints comes in pieces, so that a secret may lie across two of them. */
+type Streamed = 'stdout' | 'stderr';
 
 /** Nothing that an agent sends is nested deeper by need. */
 const DEEPEST = 24;
@@ -112,9 +112,6 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     setImmediate(flush);
   };
 
-  const textItem = (of: Streamed, text: string): ActivityItem =>
-    of === 'text' || of === 'thought' ? { kind: of, text: cut(text) } : { kind: 'output', from: of, text: cut(text) };
-
   /** What was held back of the stretch that is open, because it might have been the beginning of a secret. */
   const endStretch = (): void => {
     if (open === undefined) return;
@@ -122,7 +119,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     const rest = stream.end();
     masked = sumMasked(masked, stream.masked());
     streams.delete(open);
-    if (rest !== '') put(textItem(open, rest));
+    if (rest !== '') put({ kind: 'output', from: open, text: cut(rest) });
     open = undefined;
   };
 
@@ -132,7 +129,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     const stream = streams.get(of) ?? streamOf(masking);
     streams.set(of, stream);
     const text = stream.push(chunk);
-    if (text !== '') put(textItem(of, text));
+    if (text !== '') put({ kind: 'output', from: of, text: cut(text) });
   };
 
   const mask = (text: string): string => {
@@ -153,7 +150,6 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
 
   return {
     push(item) {
-      if (item.kind === 'text' || item.kind === 'thought') return stretch(item.kind, Buffer.from(item.text, 'utf8'));
       endStretch();
       put(mapTexts(item, mask) as ActivityItem);
     },

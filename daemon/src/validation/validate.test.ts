@@ -165,8 +165,6 @@ describe('provisioning refuses', () => {
     ['a.txt', 'in the checkout already'],
   ])('a copy of %s', (path, words) => refused({ copy: [path], network: [] }, words));
 
-  it('a network', () => refused({ copy: [], network: ['registry.example'] }, 'provision.network'));
-
   it('a copy through a link that the tree brings along', async () => {
     repo = scratch();
     symlinkSync('../outside', join(repo.path, 'conf'));

@@ -5,7 +5,8 @@ import { listUntracked } from '../git/checkout.ts';
 import type { Repository } from '../git/repository.ts';
 import { provisionedFile } from '../git/snapshot.ts';
 import type { Store } from '../git/store.ts';
-import type { ConfinedOrder, Sandbox } from '../process/confined.ts';
+import { createEgress, type Egress } from '../egress/egress.ts';
+import type { ConfinedEnd, ConfinedOrder, Sandbox } from '../process/confined.ts';
 import { checkMountPoint, copyDeclared, copyRoom, mountPoint, type CopyRoom, type Declared } from './copies.ts';
 import type { Workspace } from './workspaces.ts';
 
@@ -26,18 +27,42 @@ export interface Provisioning {
 /** Where a confined executor sees its checkout. */
 const CHECKOUT = '/workspace';
 
+/** The way out to the hosts that the policy names, and to no other. What is refused stands in the output of the hook. */
+const openWay = (hosts: readonly string[], sandbox: Sandbox, output: ConfinedOrder['output']): Promise<Egress> =>
+  createEgress({
+    network: { mode: 'listed', hosts },
+    loopback: sandbox.kind === 'unconfined',
+    refused: ({ host, port, reason_code }) =>
+      output(Buffer.from(`fairlead: ${host || 'no host'}:${port} was refused (${reason_code})\n`), 'stderr'),
+  });
+
 const runHook = async (
   workspace: Workspace,
   argv: readonly string[],
-  { sandbox, timeout_ms, output, signal }: Provisioning,
+  { policy, sandbox, timeout_ms, output, signal }: Provisioning,
 ): Promise<void> => {
   signal?.throwIfAborted();
-  const hook = await sandbox.start({ argv, workspace: workspace.folder, readable: workspace.readable, env: {}, timeout_ms, output });
-  const stop = (): void => void hook.stop();
-  signal?.addEventListener('abort', stop, { once: true });
-  if (signal?.aborted) stop();
-  const end = await hook.ended;
-  signal?.removeEventListener('abort', stop);
+  const way = policy.network.length === 0 ? undefined : await openWay(policy.network, sandbox, output);
+  let end: ConfinedEnd;
+  try {
+    const reached = way?.reachedBy(sandbox.kind);
+    const hook = await sandbox.start({
+      argv,
+      workspace: workspace.folder,
+      readable: workspace.readable,
+      env: reached?.proxy_env ?? {},
+      ...(reached && { network: { forwards: reached.forwards } }),
+      timeout_ms,
+      output,
+    });
+    const stop = (): void => void hook.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    end = await hook.ended;
+    signal?.removeEventListener('abort', stop);
+  } finally {
+    await way?.close();
+  }
   if (end.stopped === 'unconfirmed') throw new FairleadError('effect_in_doubt', { detail: 'The post-create hook could not be stopped' });
   signal?.throwIfAborted();
   if (end.exit_code !== 0) {
@@ -50,14 +75,6 @@ const runHook = async (
 };
 
 const refuseImpossible = ({ policy, repository }: Provisioning): void => {
-  if (policy.network.length > 0) {
-    throw new FairleadError('project_policy_invalid', {
-      field: 'provision.network',
-      rule: 'must be empty in this release: there is no network that reaches only some hosts',
-      detail: 'provision.network names hosts, but this release cannot open the network to some hosts only',
-      hint: 'Remove provision.network, and copy what the hook would download with provision.copy.',
-    });
-  }
   const field = policy.copy.length > 0 ? 'provision.copy' : policy.mount?.length ? 'provision.mount' : undefined;
   if (field !== undefined && repository.work_tree === null) {
     throw new FairleadError('project_policy_invalid', {

@@ -64,7 +64,6 @@ export const LIMITS = {
   agent_line: limit(32 * MiB, 'bytes', 'one message of an agent; more is an agent that has lost its way'),
   agent_start: limit(60_000, 'ms', 'until an agent answers its first request'),
   agent_model_wait: limit(10_000, 'ms', 'an agent whose model asks for more patience gives up its turn, and its step waits instead'),
-  agent_interrupt: limit(2_000, 'ms', 'for an agent that is asked to stop, before its processes are ended'),
   agent_end: limit(5_000, 'ms', 'between the end of the work and the end of the process, before it is asked to stop'),
   activity_text: limit(64 * KiB, 'characters', 'one text of the activity log; the rest is cut and said so'),
   activity_items: limit(200_000, 'items', 'activity of one attempt'),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { HostPattern } from './host-pattern.ts';
 import { LIMITS } from './limits.ts';
 import { Duration, Pattern, ValidationName } from './task.ts';
 
@@ -74,7 +75,11 @@ export const ProjectPolicy = z.strictObject({
         .default([])
         .describe('Untracked folders of the repository, such as node_modules, that each checkout is to have'),
       post_create: Argv.optional().describe('argv that runs, confined, in each fresh checkout'),
-      network: z.array(z.string().min(1).max(253)).max(LIMITS.list.value).default([]).describe('Hosts that provisioning may reach'),
+      network: z
+        .array(HostPattern)
+        .max(LIMITS.list.value)
+        .default([])
+        .describe('Hosts that the post-create hook may reach, through a proxy that refuses private addresses'),
     })
     .prefault({}),
 });

@@ -51,6 +51,7 @@ export const statusCommand = (program: Command, streams: Streams): Command =>
             ],
             ['checkouts', checkoutsText(status.workspaces)],
             ...status.workspaces.instances.filter(isShown).map((one): [string, string] => ['', `${one.label}: ${instanceText(one)}`]),
+            ['process', `${bytes(status.process.memory_bytes)} of memory, event loop late by ${status.process.loop_delay_p99_ms} ms (p99)`],
             ['space', `ledger ${bytes(status.ledger_bytes)}, artifacts ${bytes(status.artifact_bytes)}`],
           ]),
         ].join('\n'),

@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Instance, InstanceSummary } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo, Instance, InstanceSummary } from '@fairlead/shared/contract/resources';
 import { createApp, listen } from '@fairlead/shared/kit/http-server';
 import { inspectRepository } from '../../git/repository.ts';
 import type { CliContext } from '../context.ts';
@@ -89,10 +89,29 @@ const policyFindings = (instance: Instance): Finding[] => {
   ];
 };
 
+/** The agents of this machine, each by its default profile. What is not installed is no fault, but said in one line. */
+const agentFindings = (executors: readonly ExecutorInfo[]): Finding[] => {
+  const agents = executors.filter(({ id, limits }) => limits !== null && !id.includes('.'));
+  const absent = agents.filter(({ version, available }) => !available && version === null);
+  const there = agents.filter((agent) => !absent.includes(agent));
+  return [
+    ...there.map(({ id, version, available, reason }) =>
+      available
+        ? ok(`agent ${id}`, `${version ?? 'its version is not known yet'}, ready`)
+        : warning(`agent ${id}`, `${version ?? 'installed'}, not ready: ${reason}`, 'docs/executors.md says how each one is set up'),
+    ),
+    ...(there.length === 0
+      ? [warning('agents', 'No coding agent is ready here; patches and declared commands work', 'Install one: docs/executors.md')]
+      : absent.length > 0
+        ? [ok('agents', `not installed: ${absent.map(({ id }) => id).join(', ')}`)]
+        : []),
+  ];
+};
+
 const instanceFindings = async (context: CliContext): Promise<Finding[]> => {
   const { items } = await context.ask('list_instances', {});
   if (items.length === 0) return [warning('repositories', 'None is registered', 'fairlead add PATH')];
-  const findings: Finding[] = [];
+  const findings: Finding[] = agentFindings((await context.ask('list_executors', { instance_id: items[0]!.id })).items);
   for (const item of items) {
     if (item.path !== undefined) findings.push(await repositoryFinding(item));
     findings.push(...policyFindings(await context.ask('get_instance', { instance_id: item.id })));

@@ -33,14 +33,25 @@ export const instanceText = (instance: Instance): string =>
     ]),
   ].join('\n');
 
+const APPROVAL = { ask: 'asks a person', auto: 'ordinary work needs no person', read_only: 'reads only' } as const;
+
+/** What an executor is and, for an agent, what its profile holds it to. */
+const describe = ({ description, simulated, limits }: ExecutorInfo): string => {
+  if (simulated) return `${description} (simulated)`;
+  if (!limits) return description;
+  const network = limits.network.length === 0 ? 'no network but its model' : `network: ${limits.network.join(' ')}`;
+  return `${description} (${APPROVAL[limits.approval]}; ${network})`;
+};
+
 export const executorTable = (executors: readonly ExecutorInfo[]): string =>
   columns(
-    ['EXECUTOR', 'READY', 'CONFINEMENT', 'WHAT IT IS'],
+    ['EXECUTOR', 'READY', 'VERSION', 'CONFINEMENT', 'WHAT IT IS'],
     executors.map((one) => [
       one.default ? `${one.id} (default)` : one.id,
       one.available ? 'yes' : `no: ${one.reason}`,
+      one.version,
       one.confinement,
-      one.simulated ? `${one.description} (simulated)` : one.description,
+      describe(one),
     ]),
     'No executors.',
   );

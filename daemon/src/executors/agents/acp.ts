@@ -73,11 +73,8 @@ class AcpConversation {
       return startFailure(error, signal);
     }
     if (signal.aborted) return { ended: 'interrupted' };
-    const cancel = (): void => this.#peer.notify('session/cancel', { sessionId: this.#session });
-    signal.addEventListener('abort', cancel, { once: true });
     this.#working = true;
     const end = await this.#prompt(prompt);
-    signal.removeEventListener('abort', cancel);
     this.#text.flush();
     return signal.aborted ? { ended: 'interrupted' } : end;
   }

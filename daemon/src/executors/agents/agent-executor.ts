@@ -23,6 +23,8 @@ export interface AgentMachine {
   /** What it says of its version; null until it was asked, or where it says nothing. */
   version(): string | null;
   /** Sign-in files that are there, by path below the operator's home. */
+  /** Folder for the sockets of attempts. */
+  readonly sockets: string;
   login(): readonly { readonly from: string; readonly to: string }[];
 }
 
@@ -83,6 +85,7 @@ export const agentExecutor = (
           vendor_hosts: of.vendor_hosts,
           env: profile.env,
           login: route ? [] : machine.login(),
+          sockets: machine.sockets,
         },
         order,
         report,

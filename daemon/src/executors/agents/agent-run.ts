@@ -24,6 +24,8 @@ export interface AgentSetup {
   readonly vendor_hosts: readonly string[];
   /** Variables that the operator lets through, by name and value. */
   readonly env: Readonly<Record<string, string>>;
+  /** Folder for the sockets of its way out; emptied when the daemon starts. */
+  readonly sockets: string;
   /** Files of the operator's home that it signs in with: path on the host, path below its own home. */
   readonly login: readonly { readonly from: string; readonly to: string }[];
 }
@@ -43,6 +45,7 @@ const openEgress = (setup: AgentSetup, report: ExecutorReport, loopback: boolean
     network: networkOf(setup),
     routes: setup.route ? [{ ...setup.route, port: GATEWAY_PORT }] : [],
     loopback,
+    folder: setup.sockets,
     refused: ({ host, port, reason_code }) =>
       report.activity({
         kind: 'notice',
@@ -173,11 +176,7 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
   const halt = new AbortController();
   let over: ReturnType<typeof meter.over>;
   const signal = AbortSignal.any([order.signal, halt.signal]);
-  // An agent is asked first; what does not heed it is ended like anything else.
-  let stopTimer = (): void => undefined;
-  const onStop = (): void => {
-    stopTimer = systemClock.after(LIMITS.agent_interrupt.value, () => void child.stop());
-  };
+  const onStop = (): void => void child.stop();
   signal.addEventListener('abort', onStop, { once: true });
   if (signal.aborted) onStop();
   const conversation: Conversation = await setup.dialect.converse({
@@ -197,7 +196,6 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
     signal,
   });
   const { end, by_us } = await endProcess(child, setup.dialect.ends && !signal.aborted);
-  stopTimer();
   if (meter.used) report.activity({ kind: 'usage', usage: meter.usage });
   return agentResult({
     name: setup.id,
@@ -216,6 +214,11 @@ export const runAgent = async (setup: AgentSetup, order: ExecutorOrder, report: 
   try {
     return await converse(setup, order, report, egress);
   } finally {
+    const { hosts, refused } = egress.summary();
+    for (const { host, port, bytes_sent: sent, bytes_received: received } of hosts)
+      report.activity({ kind: 'notice', level: 'info', code: 'network_used', text: `${host}:${port}: ${sent} bytes out, ${received} in` });
+    if (refused > 0)
+      report.activity({ kind: 'notice', level: 'warning', code: 'network_refusals', text: `${refused} connections were refused` });
     await egress.close();
   }
 };

@@ -20,13 +20,15 @@ export interface AgentsOptions {
   readonly operator_home: string;
   /** A folder of ours that a program may take for its home while it is asked for its version. */
   readonly scratch: string;
+  /** Folder for the sockets of attempts. */
+  readonly sockets: string;
   readonly now: () => number;
 }
 
 /** How long what was found is believed. In ms: a listing that is read again and again must not search the disk each time. */
 const BELIEVED_MS = 2_000;
 
-const machineOf = ({ of }: DeclaredAgent, { folders, operator_home, scratch, now }: AgentsOptions): AgentMachine => {
+const machineOf = ({ of }: DeclaredAgent, { folders, operator_home, scratch, sockets, now }: AgentsOptions): AgentMachine => {
   let seen: { readonly at: number; readonly program: AgentProgram | undefined } | undefined;
   let known: { readonly print: string; version: string | null } | undefined;
   const program = (): AgentProgram | undefined => {
@@ -44,7 +46,7 @@ const machineOf = ({ of }: DeclaredAgent, { folders, operator_home, scratch, now
     return known.version;
   };
   const login = () => of.login.map((path) => ({ from: join(operator_home, path), to: path })).filter(({ from }) => existsSync(from));
-  return { program, version, login };
+  return { program, version, login, sockets };
 };
 
 /** The executors of all agents. Those that are not installed are listed too, with the reason. */

@@ -55,17 +55,13 @@ class ClaudeConversation {
 
   async run(now: () => number): Promise<Conversation> {
     const talk = this.#talk;
-    const interrupt = (): void => void this.#ask({ subtype: 'interrupt' });
-    talk.signal.addEventListener('abort', interrupt, { once: true });
     await this.#ask({ subtype: 'initialize', hooks: { PreToolUse: [{ matcher: '', hookCallbackIds: [HOOK], timeout: HOOK_SECONDS }] } });
     await talk.send({ type: 'user', message: { role: 'user', content: [{ type: 'text', text: talk.prompt }] } });
-    if (talk.signal.aborted) interrupt();
     for await (const line of talk.lines) {
       if ('text' in line) talk.activity({ kind: 'output', from: 'stdout', text: line.text });
       else this.#take(line.json, now);
       if (this.#result) break;
     }
-    talk.signal.removeEventListener('abort', interrupt);
     return this.#result ?? { ended: talk.signal.aborted ? 'interrupted' : 'cut' };
   }
 

@@ -71,7 +71,8 @@ class CodexConversation {
   /** Edits that were announced, by the id of their item: the request for leave names nothing else. */
   readonly #edits = new Map<string, Message>();
   #thread = '';
-  #turn: string | undefined;
+  /** Whether the turn of this attempt has begun. */
+  #working = false;
   /** When a limit that is used up is lifted. */
   #reset: number | undefined;
   #finish: (end: Conversation) => void = () => undefined;
@@ -95,15 +96,12 @@ class CodexConversation {
     const { signal } = this.#talk;
     const ended = new Promise<Conversation>((resolve) => (this.#finish = resolve));
     void this.#peer.closed.then(() => this.#finish({ ended: signal.aborted ? 'interrupted' : 'cut' }));
-    const interrupt = (): void => this.#interrupt();
-    signal.addEventListener('abort', interrupt, { once: true });
     try {
       await this.#open();
     } catch (error) {
       return startFailure(error, signal);
     }
     const end = await ended;
-    signal.removeEventListener('abort', interrupt);
     return signal.aborted ? { ended: 'interrupted' } : end;
   }
 
@@ -127,22 +125,14 @@ class CodexConversation {
     this.#thread = textOf(objectOf(opened['thread'])['id']);
     this.#talk.session(this.#thread);
     this.#talk.usage({ model: textOf(opened['model']) || null });
-    const started = await ask('turn/start', { threadId: this.#thread, input: [{ type: 'text', text: prompt, text_elements: [] }] });
-    this.#turn ??= textOf(objectOf(started['turn'])['id']);
-    if (signal.aborted) this.#interrupt();
-  }
-
-  #interrupt(): void {
-    if (this.#turn === undefined) return this.#finish({ ended: 'interrupted' });
-    // Its answer says nothing that the end of the turn does not.
-    this.#peer.call('turn/interrupt', { threadId: this.#thread, turnId: this.#turn }).catch(() => undefined);
+    await ask('turn/start', { threadId: this.#thread, input: [{ type: 'text', text: prompt, text_elements: [] }] });
   }
 
   #notification(method: string, params: Message): void {
     const talk = this.#talk;
     switch (method) {
       case 'turn/started':
-        if (params['threadId'] === this.#thread) this.#turn = textOf(objectOf(params['turn'])['id']);
+        this.#working ||= params['threadId'] === this.#thread;
         return;
       case 'turn/completed':
         if (params['threadId'] === this.#thread) this.#finish(codexEnding(objectOf(params['turn']), this.#reset, this.#now()));
@@ -161,7 +151,7 @@ class CodexConversation {
         });
       case 'thread/tokenUsage/updated':
         // What is told of a resumed thread before its turn was used by an earlier attempt.
-        if (this.#turn === undefined) return;
+        if (!this.#working) return;
         this.#tokens.add(textOf(params['threadId']), objectOf(params['tokenUsage']));
         return talk.usage(this.#tokens.usage());
       case 'account/rateLimits/updated':

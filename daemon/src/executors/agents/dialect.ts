@@ -27,14 +27,14 @@ export interface AgentTalk extends AgentLaunch {
   endInput(): void;
   /** What the program prints, until it ends. Can be taken once. */
   readonly lines: AsyncIterable<AgentLine>;
-  /** Tells what goes on. */
+  /** Tells what goes on. Texts are whole: an agent that sends pieces has them put together first, at least to the end of a line. */
   activity(item: ActivityItem): void;
   permission(request: AgentRequest): Promise<PermissionAnswer>;
   /** The agent's own name of its session. */
   session(id: string): void;
   /** Replaces what is known of the attempt's usage so far; fields that are left out stay. */
   usage(usage: Partial<Usage>): void;
-  /** Aborted when the attempt is to stop: the agent is then asked to interrupt its turn. */
+  /** Aborted when the attempt is to stop: its processes are being ended, and what is asked of us from then on is refused. */
   readonly signal: AbortSignal;
 }
 

@@ -14,7 +14,8 @@ export class RpcError extends Error {
   }
 }
 
-const NO_CODE = -32_000;
+/** "Internal error": says nothing of its kind. */
+const NO_CODE = -32_603;
 
 /** There will be no answer, because the other side has ended. */
 export class RpcEnded extends RpcError {

@@ -1,5 +1,5 @@
 import type { Notes } from './notes.ts';
-import { hasOption, takeApart, valuesOf, type Arguments, type ValueOptions } from './options.ts';
+import { hasOption, takeApart, valuesOf, type Arguments, type ValueOptions, listed } from './options.ts';
 import type { RuleId } from './rules.ts';
 import { knownValue, type ShellWord } from './words.ts';
 
@@ -9,18 +9,9 @@ interface Verb {
 }
 
 /** Options with which commands of git start programs, whatever the command. Abbreviations count. */
-const RUNS = [
-  '--ext-diff',
-  '--textconv',
-  '--upload-pack',
-  '--receive-pack',
-  '--exec',
-  '--extcmd',
-  '--open-files-in-pager',
-  '--gpg-sign',
-  '--show-signature',
-  '--filters',
-];
+const RUNS = listed(
+  '--ext-diff --textconv --upload-pack --receive-pack --exec --extcmd --open-files-in-pager --gpg-sign --show-signature --filters',
+);
 const WRITES = ['--output', '--output-directory'];
 /** Options that read as a beginning of one of those and are harmless. */
 const HARMLESS = new Set(['--text', '--exec-path']);
@@ -66,36 +57,13 @@ const switchTo: Verb['judge'] = (args, notes) => {
   else notes.rule('git.switch');
 };
 
-const BRANCH_LISTS = [
-  '-a',
-  '--all',
-  '-r',
-  '--remotes',
-  '-l',
-  '--list',
-  '-v',
-  '--verbose',
-  '--show-current',
-  '--merged',
-  '--no-merged',
-  '--contains',
-  '--no-contains',
-  '--points-at',
-  '--sort',
-  '--format',
-  '--color',
-  '--no-color',
-  '--column',
-  '--no-column',
-  '--ignore-case',
-  '-i',
-  '--abbrev',
-  '--no-abbrev',
-];
+const BRANCH_LISTS = listed(
+  '-a --all -r --remotes -l --list -v --verbose --show-current --merged --no-merged --contains --no-contains --points-at --sort --format --color --no-color --column --no-column --ignore-case -i --abbrev --no-abbrev',
+);
 
 const branch: Verb['judge'] = (args, notes) => {
   const queries = args.options.some(({ name }) =>
-    ['--list', '-l', '--merged', '--no-merged', '--contains', '--no-contains', '--points-at'].includes(name),
+    listed('--list -l --merged --no-merged --contains --no-contains --points-at').includes(name),
   );
   const lists = args.options.every(({ name }) => BRANCH_LISTS.includes(name)) && (args.operands.length === 0 || queries);
   notes.rule(lists && !args.uncertain ? 'git.read' : 'git.branch');
@@ -104,20 +72,7 @@ const branch: Verb['judge'] = (args, notes) => {
 const add: Verb['judge'] = (args, notes) => {
   const all = hasOption(args, '-A', '--all', '-u', '--update');
   const known = args.options.every(({ name }) =>
-    [
-      '-A',
-      '--all',
-      '-u',
-      '--update',
-      '-v',
-      '--verbose',
-      '-n',
-      '--dry-run',
-      '-N',
-      '--intent-to-add',
-      '--renormalize',
-      '--ignore-errors',
-    ].includes(name),
+    listed('-A --all -u --update -v --verbose -n --dry-run -N --intent-to-add --renormalize --ignore-errors').includes(name),
   );
   notes.rule('git.stage');
   if (!known || args.uncertain || (args.operands.length === 0 && !all)) notes.rule('git.pathspec');
@@ -132,21 +87,21 @@ const commit: Verb['judge'] = (args, notes) => {
   notes.rule('git.stage');
   if (hasOption(args, '--amend', '--fixup', '--squash')) notes.rule('git.history_rewrite');
   if (hasOption(args, '-n', '--no-verify')) notes.rule('git.skip_hooks');
-  if (hasOption(args, '-S', '-e', '--edit', '-p', '--patch', '--interactive')) notes.rule('proc.runs_program');
+  if (hasOption(args, ...listed('-S -e --edit -p --patch --interactive'))) notes.rule('proc.runs_program');
   if (args.uncertain) notes.rule('git.dynamic_argument');
   notes.touch('read', ...valuesOf(args, '-F', '--file', '-t', '--template', '--pathspec-from-file').filter(({ value }) => value !== '-'));
 };
 
 const fetch: Verb['judge'] = (args, notes) => {
   const known = args.options.every(({ name }) =>
-    ['-p', '--prune', '-v', '--verbose', '-q', '--quiet', '--all', '-t', '--tags', '--no-tags', '--depth', '--dry-run'].includes(name),
+    listed('-p --prune -v --verbose -q --quiet --all -t --tags --no-tags --depth --dry-run').includes(name),
   );
   const plain = args.operands.every(({ value }) => value !== null && /^[\w][\w./-]*$/.test(value));
   notes.rule(known && plain && !args.uncertain ? 'git.remote_read' : 'git.remote_shape');
 };
 
 const pull: Verb['judge'] = (args, notes) => {
-  const known = args.options.every(({ name }) => ['--ff-only', '-q', '--quiet', '-v', '--verbose'].includes(name));
+  const known = args.options.every(({ name }) => listed('--ff-only -q --quiet -v --verbose').includes(name));
   const plain = args.operands.every(({ value }) => value !== null && /^[\w][\w./-]*$/.test(value));
   notes.rule(known && plain && hasOption(args, '--ff-only') && !args.uncertain ? 'git.remote_read' : 'git.remote_shape');
 };
@@ -155,19 +110,7 @@ const verb = (rule: RuleId): Verb => ({ judge: (_args, notes) => notes.rule(rule
 
 const LOG: ValueOptions = {
   short: 'nSGLUlO',
-  long: [
-    '--author',
-    '--grep',
-    '--since',
-    '--until',
-    '--after',
-    '--before',
-    '--format',
-    '--max-count',
-    '--skip',
-    '--word-diff-regex',
-    '--diff-filter',
-  ],
+  long: listed('--author --grep --since --until --after --before --format --max-count --skip --word-diff-regex --diff-filter'),
 };
 const noIndex: Verb['judge'] = (args, notes) => {
   if (hasOption(args, '--no-index')) notes.touch('read', ...args.operands);
@@ -221,38 +164,24 @@ const VERBS: Readonly<Record<string, Verb>> = {
   ),
   tag: onlyReads(
     (args) =>
-      hasOption(args, '-l', '--list', '--contains', '--points-at', '--merged', '--no-merged') ||
+      hasOption(args, ...listed('-l --list --contains --points-at --merged --no-merged')) ||
       (args.operands.length === 0 && args.options.every(({ name }) => ['-n', '--sort', '--format', '--column'].includes(name))),
     'git.verb',
-    { long: ['--contains', '--points-at', '--merged', '--no-merged', '--sort', '--format'] },
+    { long: listed('--contains --points-at --merged --no-merged --sort --format') },
   ),
   config: onlyReads(
     (args) =>
       args.options.every(({ name }) =>
-        [
-          '-l',
-          '--list',
-          '--get',
-          '--get-all',
-          '--get-regexp',
-          '--show-origin',
-          '--show-scope',
-          '--name-only',
-          '-z',
-          '--local',
-          '--type',
-          '--bool',
-          '--int',
-          '--path',
-        ].includes(name),
+        listed(
+          '-l --list --get --get-all --get-regexp --show-origin --show-scope --name-only -z --local --type --bool --int --path',
+        ).includes(name),
       ) &&
-      (args.options.some(({ name }) => ['-l', '--list', '--get', '--get-all', '--get-regexp'].includes(name)) ||
-        firstIs('get', 'list')(args)),
+      (args.options.some(({ name }) => listed('-l --list --get --get-all --get-regexp').includes(name)) || firstIs('get', 'list')(args)),
     'git.config',
     { long: ['--get', '--get-all', '--get-regexp', '--type'] },
   ),
   branch: {
-    takes: { long: ['--sort', '--format', '--contains', '--no-contains', '--merged', '--no-merged', '--points-at'] },
+    takes: { long: listed('--sort --format --contains --no-contains --merged --no-merged --points-at') },
     judge: branch,
   },
   switch: { takes: { short: 'cC', long: ['--create', '--force-create', '--orphan'] }, judge: switchTo },
@@ -261,20 +190,9 @@ const VERBS: Readonly<Record<string, Verb>> = {
   commit: {
     takes: {
       short: 'mFCct',
-      long: [
-        '--message',
-        '--file',
-        '--author',
-        '--date',
-        '--template',
-        '--reuse-message',
-        '--reedit-message',
-        '--trailer',
-        '--cleanup',
-        '--fixup',
-        '--squash',
-        '--pathspec-from-file',
-      ],
+      long: listed(
+        '--message --file --author --date --template --reuse-message --reedit-message --trailer --cleanup --fixup --squash --pathspec-from-file',
+      ),
     },
     judge: commit,
   },
@@ -338,7 +256,7 @@ const SAFE_SETTING =
 export const judgeGit = (args: readonly ShellWord[], notes: Notes): void => {
   const global = takeApart(
     args,
-    { short: 'cC', long: ['--git-dir', '--work-tree', '--namespace', '--config-env', '--super-prefix', '--attr-source'] },
+    { short: 'cC', long: listed('--git-dir --work-tree --namespace --config-env --super-prefix --attr-source') },
     true,
   );
   if (global.uncertain) notes.rule('git.dynamic_argument');
@@ -351,18 +269,7 @@ export const judgeGit = (args: readonly ShellWord[], notes: Notes): void => {
     } else if (['--git-dir', '--work-tree', '--namespace', '--super-prefix'].includes(name)) notes.rule('git.other_repository', name);
     else if (name === '--exec-path' && value === undefined) notes.rule('git.read');
     else if (
-      ![
-        '--no-pager',
-        '--literal-pathspecs',
-        '--no-optional-locks',
-        '--no-replace-objects',
-        '--version',
-        '--help',
-        '-h',
-        '-v',
-        '--bare',
-        '-P',
-      ].includes(name)
+      !listed('--no-pager --literal-pathspecs --no-optional-locks --no-replace-objects --version --help -h -v --bare -P').includes(name)
     )
       notes.rule('proc.runs_program', name);
   }
@@ -381,33 +288,4 @@ export const judgeGit = (args: readonly ShellWord[], notes: Notes): void => {
   if (hasOption(options, ...RUNS)) notes.rule('proc.runs_program');
   if (hasOption(options, ...WRITES)) notes.rule('git.writes_file');
   known.judge(taken, notes, rest);
-};
-
-/** What of the forge's command line only reads. */
-const GH_READS: Readonly<Record<string, readonly string[]>> = {
-  pr: ['view', 'list', 'checks', 'diff', 'status'],
-  issue: ['view', 'list', 'status'],
-  run: ['view', 'list', 'watch'],
-  repo: ['view', 'list'],
-  release: ['view', 'list'],
-  workflow: ['view', 'list'],
-  label: ['list'],
-  search: ['repos', 'issues', 'prs', 'code', 'commits'],
-  auth: ['status'],
-  help: [],
-  version: [],
-};
-
-/** Judges the command lines of forges: `gh`, and `glab`, `hub`, `tea`, which are like it. */
-export const judgeForge = (args: readonly ShellWord[], notes: Notes): void => {
-  const taken = takeApart(args, { short: 'R', long: ['--repo', '--hostname'] });
-  const [topic, action] = taken.operands.map(knownValue);
-  const reads =
-    topic !== undefined &&
-    Object.hasOwn(GH_READS, topic) &&
-    (GH_READS[topic]!.length === 0 || (action !== undefined && GH_READS[topic]!.includes(action))) &&
-    !taken.uncertain &&
-    !hasOption(taken, '--show-token', '--web', '-w', '-t');
-  const version = taken.operands.length === 0 && hasOption(taken, '--version', '--help', '-h');
-  notes.rule(reads || version ? 'gh.read' : 'gh.write');
 };

@@ -1,5 +1,6 @@
+import { RELEASES } from './dev-tools.ts';
 import type { Notes } from './notes.ts';
-import { hasOption, takeApart, valuesOf, type ValueOptions } from './options.ts';
+import { hasOption, takeApart, valuesOf, type ValueOptions, listed } from './options.ts';
 import type { RuleId } from './rules.ts';
 import { knownValue, type ShellWord } from './words.ts';
 
@@ -18,7 +19,7 @@ const verbs = (groups: Partial<Record<RuleId, string>>): Record<string, RuleId> 
   Object.fromEntries(Object.entries(groups).flatMap(([rule, words]) => words.split(' ').map((word) => [word, rule as RuleId])));
 
 /** Options with a folder in which a package manager works. */
-const FOLDERS = ['--prefix', '--dir', '--cwd', '-C', '--directory', '--manifest-path', '--project'];
+const FOLDERS = listed('--prefix --dir --cwd -C --directory --manifest-path --project');
 
 const nodeVerbs = verbs({
   'dev.run':
@@ -57,7 +58,7 @@ const MANAGERS: Readonly<Record<string, Manager>> = {
   },
   pnpm: {
     files: ['package.json'],
-    takes: { short: 'CF', long: ['--dir', '--filter', '--reporter', '--loglevel', '--workspace-concurrency'] },
+    takes: { short: 'CF', long: listed('--dir --filter --reporter --loglevel --workspace-concurrency') },
     verbs: nodeVerbs,
     otherwise: 'dev.run',
     alone: 'fs.read',
@@ -87,7 +88,7 @@ const MANAGERS: Readonly<Record<string, Manager>> = {
   pdm: { files: ['pyproject.toml'], verbs: python, otherwise: 'pkg.install', alone: 'fs.read' },
   cargo: {
     files: ['Cargo.toml', 'build.rs', '.cargo/config.toml'],
-    takes: { short: 'CpFjZ', long: ['--manifest-path', '--target-dir', '--config', '--package', '--features', '--color'] },
+    takes: { short: 'CpFjZ', long: listed('--manifest-path --target-dir --config --package --features --color') },
     verbs: verbs({
       'dev.run': 'build b check c test t run r bench doc d clippy fmt clean nextest rustc rustdoc fix expand miri llvm-cov',
       'fs.read': 'tree metadata version --version search info locate-project pkgid help --list verify-project read-manifest',
@@ -181,18 +182,15 @@ const MANAGERS: Readonly<Record<string, Manager>> = {
 
 /** Runners of packages: of the project where they are installed, else downloaded. */
 const RUNNERS = new Set(['npx', 'pnpx', 'bunx', 'uvx']);
-/** Scripts whose name says that something leaves the machine. */
-const RELEASES = /(?:^|[:_-])(?:release|publish|deploy|ship|push|upload)(?:$|[:_-])/i;
-
 const judgeRunner = (args: readonly ShellWord[], notes: Notes): void => {
-  const taken = takeApart(args, { short: 'pcw', long: ['--package', '--call', '--workspace', '--from', '--with'] }, true);
+  const taken = takeApart(args, { short: 'pcw', long: listed('--package --call --workspace --from --with') }, true);
   notes.rule('dev.run');
   notes.executes('package.json');
   const [name] = taken.operands;
   const offline = hasOption(taken, '--no-install', '--no', '--offline');
   // A version, a scope or an address is something to download; what is known as a tool is taken for that of the project.
   const named = /^[a-z0-9][\w.-]*$/i.test(knownValue(name) ?? '');
-  if (hasOption(taken, '-y', '--yes', '-p', '--package', '--from', '--with') || (name !== undefined && !named && !offline))
+  if (hasOption(taken, ...listed('-y --yes -p --package --from --with')) || (name !== undefined && !named && !offline))
     notes.rule('pkg.foreign');
 };
 
@@ -223,7 +221,10 @@ export const judgeManager = (name: string, args: readonly ShellWord[], notes: No
   notes.touch('read', ...folders);
   if (hasOption(all, '--script-shell', '--node-options', '--scripts-prepend-node-path', '--toolexec', '-toolexec'))
     notes.rule('proc.runs_program');
+  notes.touch('write', ...valuesOf(takeApart(args, { short: 'o' }), '-o'));
   if (rule !== 'dev.run') return;
+  // An address or a version behind the command is something to download and run.
+  if (rest.some(({ prefix }) => /^[a-z]+:\/\//i.test(prefix) || (name === 'go' && /[^@]@[\w.]+$/.test(prefix)))) notes.rule('pkg.foreign');
   const folder = knownValue(folders[0]);
   const base = folder === undefined || folder.endsWith('.toml') ? '' : `${folder.replace(/\/+$/, '')}/`;
   notes.executes(...files.map((file) => `${base}${file}`));

@@ -20,9 +20,12 @@ export interface Arguments {
   readonly operands: readonly ShellWord[];
   /** Whether an argument before `--` is computed from its first character on, so that it may be an option. */
   readonly uncertain: boolean;
-  /** Where in the given words the operands begin; meaningful with `untilOperand`. */
-  readonly rest: number;
+  /** Whether an argument before `--` begins with a wildcard, so that a file with the name of an option becomes one. */
+  readonly wild: boolean;
 }
+
+/** A list of names, written with a blank between them: tables of options are read by people. */
+export const listed = (names: string): string[] => names.split(' ');
 
 const part = (word: ShellWord, from: number): ShellWord => ({
   ...word,
@@ -39,6 +42,7 @@ export const takeApart = (words: readonly ShellWord[], takes: ValueOptions = {},
   const options: Option[] = [];
   const operands: ShellWord[] = [];
   let uncertain = false;
+  let wild = false;
   let at = 0;
   for (; at < words.length; at++) {
     const word = words[at]!;
@@ -49,7 +53,8 @@ export const takeApart = (words: readonly ShellWord[], takes: ValueOptions = {},
       break;
     }
     if (!prefix.startsWith('-') || value === '-') {
-      if (value === null && prefix === '' && !word.glob) uncertain = true;
+      if (value === null && prefix === '' && word.glob) wild = true;
+      else if (value === null && prefix === '') uncertain = true;
       if (untilOperand) break;
       operands.push(word);
       continue;
@@ -73,20 +78,20 @@ export const takeApart = (words: readonly ShellWord[], takes: ValueOptions = {},
       break;
     }
   }
-  return { options, operands: untilOperand ? words.slice(at) : operands, uncertain, rest: Math.min(at, words.length) };
+  return { options, operands: untilOperand ? words.slice(at) : operands, uncertain, wild };
 };
 
 /**
- * Whether an option was given, by its full long name or by a beginning of it, because `getopt_long` takes those too; at least
- * four characters with the dashes, as with `--forc`.
+ * Whether an option was given, by its full long name or by a beginning of it, because `getopt_long` takes those too; as
+ * `--forc` for `--force`.
  */
 export const hasOption = ({ options }: Pick<Arguments, 'options'>, ...names: readonly string[]): boolean =>
-  options.some(({ name }) => names.some((one) => name === one || (one.startsWith('--') && name.length >= 4 && one.startsWith(name))));
+  options.some(({ name }) => names.some((one) => name === one || (one.startsWith('--') && name.length >= 3 && one.startsWith(name))));
 
 /** Values of an option, in order. */
 export const valuesOf = ({ options }: Pick<Arguments, 'options'>, ...names: readonly string[]): ShellWord[] =>
   options.flatMap(({ name, value }) =>
-    value !== undefined && names.some((one) => name === one || (one.startsWith('--') && name.length >= 4 && one.startsWith(name)))
+    value !== undefined && names.some((one) => name === one || (one.startsWith('--') && name.length >= 3 && one.startsWith(name)))
       ? [value]
       : [],
   );

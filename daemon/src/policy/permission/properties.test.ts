@@ -127,8 +127,16 @@ describe('judging', () => {
     const quote = fc.constantFrom<(word: string) => string>(
       (word) => `'${word}'`,
       (word) => `"${word}"`,
-      (word) => `$'${[...word].map((one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`).join('')}'`,
-      (word) => [...word].map((one) => `\\${one}`).join(''),
+      (word) =>
+        `$'${word
+          .split('')
+          .map((one) => `\\x${one.charCodeAt(0).toString(16).padStart(2, '0')}`)
+          .join('')}'`,
+      (word) =>
+        word
+          .split('')
+          .map((one) => `\\${one}`)
+          .join(''),
       (word) => `${word.slice(0, 1)}''${word.slice(1)}`,
       (word) => `"${word.slice(0, 1)}"\\\n'${word.slice(1)}'`,
     );

@@ -201,7 +201,10 @@ class Reader {
         for (const [index, command] of node.commands.entries()) {
           const alone = node.commands.length === 1;
           const stdin: Stdin = index === 0 ? scene.stdin : { kind: 'pipe' };
-          this.#node(command, { ...scene, stdin, at: alone ? scene.at : new Set(scene.at) });
+          const at = alone ? scene.at : new Set(scene.at);
+          this.#node(command, { ...scene, stdin, at });
+          // Some shells run the last part of a pipe themselves, so that a `cd` there holds.
+          if (index === node.commands.length - 1) replaceAll(scene.at, new Set(alone ? at : [...scene.at, ...at]));
         }
         return;
       case 'Subshell':

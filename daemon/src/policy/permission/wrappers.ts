@@ -1,4 +1,4 @@
-import { hasOption, takeApart, valuesOf, type ValueOptions } from './options.ts';
+import { hasOption, takeApart, valuesOf, type ValueOptions, listed } from './options.ts';
 import type { RuleId } from './rules.ts';
 import type { Stdin } from './shell.ts';
 import { literalWord, unknownWord, type ShellWord } from './words.ts';
@@ -67,12 +67,16 @@ const env: Unwrap = (args) => {
   return words.length === 0 ? [] : [{ kind: 'words', words, sets, ...(cwd && { cwd }) }];
 };
 
+/** `+x` unsets an option of a shell, and is taken like one. */
+const asOption = (word: ShellWord): ShellWord =>
+  word.prefix.startsWith('+')
+    ? { ...word, value: word.value === null ? null : `-${word.value.slice(1)}`, prefix: `-${word.prefix.slice(1)}` }
+    : word;
+
 /** A shell: code after `-c`, else a script, else what it reads. */
 const shell: Unwrap = (args, stdin) => {
-  const taken = takeApart(args, { short: 'oO', long: ['--rcfile', '--init-file'] }, true);
-  // `+x` unsets an option and is none of getopt's.
-  const first = taken.operands.findIndex(({ prefix }) => !prefix.startsWith('+'));
-  const operands = first === -1 ? [] : taken.operands.slice(first);
+  const taken = takeApart(args.map(asOption), { short: 'oO', long: ['--rcfile', '--init-file'] }, true);
+  const { operands } = taken;
   if (taken.uncertain && operands.length === 0) return fault('shell.dynamic_code');
   if (hasOption(taken, '--rcfile', '--init-file')) return fault('proc.runs_program');
   if (hasOption(taken, '-c')) return operands.length === 0 ? fault('shell.dynamic_code') : code(operands[0]);
@@ -128,17 +132,7 @@ const xargs: Unwrap = (args) => {
     args,
     {
       short: 'IEdLnPsa',
-      long: [
-        '--replace',
-        '--eof',
-        '--delimiter',
-        '--max-lines',
-        '--max-args',
-        '--max-procs',
-        '--max-chars',
-        '--arg-file',
-        '--process-slot-var',
-      ],
+      long: listed('--replace --eof --delimiter --max-lines --max-args --max-procs --max-chars --arg-file --process-slot-var'),
     },
     true,
   );
@@ -166,13 +160,13 @@ const runner =
     return started(taken.operands);
   };
 
-const npx = runner({ short: 'pcw', long: ['--package', '--call', '--workspace', '--prefix', '--userconfig', '--registry', '--cache'] }, [
+const npx = runner({ short: 'pcw', long: listed('--package --call --workspace --prefix --userconfig --registry --cache') }, [
   '-c',
   '--call',
 ]);
 const pnpmOptions: ValueOptions = {
   short: 'CF',
-  long: ['--dir', '--filter', '--workspace', '--prefix', '--cwd', '--top-level', '--package'],
+  long: listed('--dir --filter --workspace --prefix --cwd --top-level --package'),
 };
 
 /** The word after the first operand of package managers that are also runners: `pnpm exec x`. */
@@ -203,13 +197,13 @@ const command: Unwrap = (args) => {
 
 const UNWRAP: Readonly<Record<string, Unwrap>> = {
   env,
-  sudo: plain({ short: 'ugpCrtThUDR', long: ['--user', '--group', '--prompt', '--chdir', '--host', '--role', '--type'] }),
+  sudo: plain({ short: 'ugpCrtThUDR', long: listed('--user --group --prompt --chdir --host --role --type') }),
   doas: plain({ short: 'uC' }),
   pkexec: plain({ long: ['--user'] }),
   gosu: plain({}, 1),
   'su-exec': plain({}, 1),
   setpriv: plain({
-    long: ['--reuid', '--regid', '--groups', '--inh-caps', '--ambient-caps', '--bounding-set', '--securebits', '--pdeathsig'],
+    long: listed('--reuid --regid --groups --inh-caps --ambient-caps --bounding-set --securebits --pdeathsig'),
   }),
   nohup: plain(),
   setsid: plain(),

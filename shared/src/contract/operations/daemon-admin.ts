@@ -64,6 +64,10 @@ export const daemonAdminOperations = {
       parallelism: z.number().int(),
       ledger_bytes: z.number().int(),
       artifact_bytes: z.number().int(),
+      process: z.object({
+        memory_bytes: z.number().int().describe('Resident memory of the daemon'),
+        loop_delay_p99_ms: z.number().describe('How late the event loop was, 99 of 100 times less, since the last time this was asked for'),
+      }),
       workspaces: WorkspacesStatus,
     }),
     scope: 'admin:read',
