@@ -49,11 +49,14 @@ const main = async (): Promise<number> => {
   const count = (result: Played['result']): number => played.filter((one) => one.result === result).length;
   const failed = count('FAIL') + missing.length;
   if (values.json)
-    process.stdout.write(`${JSON.stringify({ ok: failed === 0, versions: installed, missing, played, passed: count('ok'), failed, skipped: count('n/a') })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ok: failed === 0, versions: installed, missing, played, passed: count('ok'), failed, skipped: count('n/a') })}\n`,
+    );
   say(`\n${tableOf(played)}\n`);
   for (const { agent, scenario, result, why } of played) if (result === 'n/a') say(`n/a  ${agent} ${scenario}: ${why}`);
   for (const { name, version, reason } of missing) say(`FAIL ${name} ${version} could not be installed: ${reason}`);
-  for (const { agent, scenario, result, why } of played) if (result === 'FAIL') say(`FAIL ${agent} ${scenario}: ${why?.split('\n')[0]?.slice(0, 300)}`);
+  for (const { agent, scenario, result, why } of played)
+    if (result === 'FAIL') say(`FAIL ${agent} ${scenario}: ${why?.split('\n')[0]?.slice(0, 300)}`);
   say(`${count('ok')} passed, ${failed} failed, ${count('n/a')} skipped, in ${Math.round((performance.now() - started) / 1000)} s`);
   return failed === 0 && !ending.signal.aborted ? 0 : 2;
 };

@@ -43,10 +43,34 @@ const VERSION_MS = 60_000;
 export const agentCache = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
   join(env['XDG_CACHE_HOME']?.startsWith('/') ? env['XDG_CACHE_HOME'] : join(homedir(), '.cache'), 'fairlead', 'agents');
 
+const NPM_INSTALL = [
+  'npm',
+  'install',
+  '--ignore-scripts',
+  '--no-audit',
+  '--no-fund',
+  '--save-exact',
+  // A machine without a network is to be told within seconds, not after npm's own minutes.
+  '--fetch-retries=1',
+  '--fetch-retry-mintimeout=1000',
+  '--fetch-timeout=60000',
+];
+
 const commandIn = (folder: string, { bin }: AgentPin): string => join(folder, 'node_modules', '.bin', bin);
 
 /** The end of what a command said, on one line. */
 const lastWords = (text: string): string => text.trim().split('\n').slice(-3).join(' | ').slice(-400);
+
+/** What npm says went wrong: it tells that first, and then at length what one might do. */
+const npmError = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => line.startsWith('npm error'))
+    .map((line) => line.replace(/^npm error\s*/, ''))
+    .filter((line) => line !== '')
+    .slice(0, 4)
+    .join(' | ')
+    .slice(0, 400) || lastWords(text);
 
 /** What is wrong with an agent in a folder, judged by running it with a home of its own; nothing when it is as pinned. */
 const faultOf = async (folder: string, pin: AgentPin): Promise<string | undefined> => {
@@ -66,12 +90,7 @@ const faultOf = async (folder: string, pin: AgentPin): Promise<string | undefine
 /** Installs into a folder beside the place, to be renamed when it is whole. @throws Error with the reason */
 const installInto = async (folder: string, pin: AgentPin): Promise<void> => {
   await writeFile(join(folder, 'package.json'), '{"private":true}\n');
-  const npm = [
-    ...['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--save-exact'],
-    // A machine without a network is to be told within seconds, not after npm's own minutes.
-    ...['--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=60000'],
-    `${pin.npmPackage}@${pin.version}`,
-  ];
+  const npm = [...NPM_INSTALL, `${pin.npmPackage}@${pin.version}`];
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) =>
       /^(HOME|https?_proxy|no_proxy|npm_config_(registry|cafile|cache|userconfig))$/i.test(name),
@@ -79,7 +98,7 @@ const installInto = async (folder: string, pin: AgentPin): Promise<void> => {
   ) as Record<string, string>;
   const { code, stdout, stderr } = await runCommand({ name: 'npm', argv: npm, cwd: folder, env, timeoutMs: INSTALL_MS });
   if (code === null) throw new Error(`npm install took longer than ${INSTALL_MS / 1000} s`);
-  if (code !== 0) throw new Error(`npm install ended with ${code}: ${lastWords(stderr || stdout)}`);
+  if (code !== 0) throw new Error(`npm install ended with ${code}: ${npmError(stderr || stdout)}`);
   if (pin.postinstall === undefined) return;
   const script = await runCommand({
     name: pin.postinstall,

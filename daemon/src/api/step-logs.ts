@@ -33,18 +33,12 @@ const attemptOf = (read: Reads, step: StepRecord, place: LogPlace | undefined): 
   return read.attempts(step.id).find(({ number }) => number === place.attempt);
 };
 
-const parsed = (text: string): Activity[] =>
-  text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Activity);
-
 /** Whole lines from a place on: at most `limit`, and at least one when there is one, however long it is. */
 const linesFrom = async (
   readBytes: (offset: number, length: number) => Promise<Buffer>,
   offset: number,
   limit: number,
-): Promise<{ readonly items: Activity[]; readonly next: number }> => {
+): Promise<{ readonly lines: string[]; readonly next: number }> => {
   let bytes = Buffer.alloc(0);
   for (let length: number = LIMITS.log_page.value; ; length *= 4) {
     bytes = Buffer.from(await readBytes(offset, length));
@@ -56,32 +50,55 @@ const linesFrom = async (
     if (at === -1) break;
     end = at + 1;
   }
-  return { items: parsed(bytes.subarray(0, end).toString('utf8')), next: offset + end };
+  return { lines: bytes.subarray(0, end).toString('utf8').split('\n').filter(Boolean), next: offset + end };
 };
 
-/** A page of a step's log after a cursor. */
-export const readLog = async (
+/** A page as it is stored: a line of JSON an item. */
+interface StoredPage extends Omit<Page, 'items'> {
+  readonly lines: readonly string[];
+}
+
+const readLines = async (
   { read, artifacts, live }: Pick<LogParts, 'read' | 'artifacts' | 'live'>,
   step: StepRecord,
   cursor: string | undefined,
   limit: number,
-): Promise<Page> => {
+): Promise<StoredPage> => {
   const place = cursor === undefined ? undefined : parseLogCursor(cursor);
   const attempt = attemptOf(read, step, place);
-  if (!attempt) return { attempt_id: null, items: [], next_cursor: cursor ?? null, ended: false };
+  if (!attempt) return { attempt_id: null, lines: [], next_cursor: cursor ?? null, ended: false };
   const offset = place?.offset ?? 0;
   const cursorAt = (next: number): string => formatLogCursor({ attempt: attempt.number, offset: next });
   const stored = read.artifacts({ step_id: step.id, attempt_id: attempt.id }).find(({ kind }) => kind === 'activity');
   const growing = stored === undefined && attempt.id === step.attempt_id ? live(step.id)?.file : undefined;
   const size = stored?.size ?? growing?.size ?? 0;
   const isOver = stored !== undefined || (growing === undefined && attempt.ended_at !== null);
-  if (offset >= size) return { attempt_id: attempt.id, items: [], next_cursor: cursorAt(offset), ended: isOver };
+  if (offset >= size) return { attempt_id: attempt.id, lines: [], next_cursor: cursorAt(offset), ended: isOver };
   const from = growing
     ? (at: number, length: number) => growing.read(at, length)
     : (at: number, length: number) => artifacts.read(stored!.sha256, { offset: at, length: Math.min(length, size - at) });
-  const { items, next } = await linesFrom(from, offset, limit);
-  return { attempt_id: attempt.id, items, next_cursor: cursorAt(next), ended: isOver && next >= size };
+  const { lines, next } = await linesFrom(from, offset, limit);
+  return { attempt_id: attempt.id, lines, next_cursor: cursorAt(next), ended: isOver && next >= size };
 };
+
+/** A page of a step's log after a cursor. */
+export const readLog = async (
+  parts: Pick<LogParts, 'read' | 'artifacts' | 'live'>,
+  step: StepRecord,
+  cursor: string | undefined,
+  limit: number,
+): Promise<Page> => {
+  const { lines, ...page } = await readLines(parts, step, cursor, limit);
+  return { ...page, items: lines.map((line) => JSON.parse(line) as Activity) };
+};
+
+/** The lines as events of a stream, in one piece: each line is JSON already, and only the last needs to say where to go on. */
+const eventsOf = (lines: readonly string[], cursor: string | undefined): string =>
+  lines
+    .map(
+      (line, index) => `${index === lines.length - 1 && cursor !== undefined ? `id: ${cursor}\n` : ''}event: activity\ndata: ${line}\n\n`,
+    )
+    .join('');
 
 /** How far a step and its log have come: whoever looks and then waits gives what it saw, so that nothing is lost in between. */
 export const logMark = ({ read, live }: Pick<LogParts, 'read' | 'live'>, step: StepRecord): string =>
@@ -111,6 +128,9 @@ export const whenLogGrows = async (
   }
 };
 
+/** Of one piece of a stream; what they are together is bounded by `LIMITS.log_page`. */
+const MOST_LINES = 10_000;
+
 /** The log as it comes, from attempt to attempt, until the step has ended and all of it was told. */
 async function* follow(parts: LogParts, stepId: string, given: string | undefined, { context, recheck }: Asked): AsyncGenerator<string> {
   let cursor = given;
@@ -118,11 +138,12 @@ async function* follow(parts: LogParts, stepId: string, given: string | undefine
     while (!context.signal.aborted) {
       const step = found(parts.read.step(stepId));
       const seen = logMark(parts, step);
-      const page = await readLog(parts, step, cursor, LIMITS.page_max.value);
+      const page = await readLines(parts, step, cursor, MOST_LINES);
       cursor = page.next_cursor ?? undefined;
-      for (const [index, item] of page.items.entries())
-        yield message('activity', item, index === page.items.length - 1 ? cursor : undefined);
-      if (page.items.length > 0) continue;
+      if (page.lines.length > 0) {
+        yield eventsOf(page.lines, cursor);
+        continue;
+      }
       if (page.ended) {
         const next = parts.read.attempts(stepId).find(({ number }) => number === (parseLogCursor(cursor ?? '')?.attempt ?? 0) + 1);
         if (next) {

@@ -1,4 +1,4 @@
-import { KEY_BEGINS, KEY_ENDS, LONGEST_KEY, LONGEST_TOKEN, SECRET_PATTERNS } from './secret-patterns.ts';
+import { HINTS, KEY_BEGINS, KEY_ENDS, LONGEST_KEY, LONGEST_TOKEN, SECRET_PATTERNS } from './secret-patterns.ts';
 
 /** Masks known secret values in one stream of bytes, also when a value is split over chunks. */
 export interface RedactorStream {
@@ -46,6 +46,19 @@ const formsOf = (value: string): Buffer[] => {
   return [...new Set(texts)].map((text) => Buffer.from(text, 'utf8'));
 };
 
+const NEVER = /(?!)/;
+/** Forms are bytes read as latin1, which for such text is the text itself. */
+// eslint-disable-next-line no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+const NONE: readonly Span[] = [];
+
+/** The forms of all values, and what matches where one of them stands. */
+interface Forms {
+  readonly forms: readonly Buffer[];
+  readonly longest: number;
+  readonly any: RegExp;
+}
+
 interface Span {
   readonly start: number;
   readonly end: number;
@@ -53,14 +66,17 @@ interface Span {
 }
 
 /** Where any form or pattern stands, overlapping places made one. */
-const findSpans = (bytes: Buffer, forms: readonly Buffer[]): Span[] => {
+const findSpans = (bytes: Buffer, { forms, any }: Forms): readonly Span[] => {
+  const text = bytes.toString('latin1');
+  // Most text holds nothing, and is let through after two looks.
+  const hinted = HINTS.test(text);
+  if (!hinted && !any.test(text)) return NONE;
   const found: Span[] = [];
   for (const form of forms) {
     for (let at = bytes.indexOf(form); at !== -1; at = bytes.indexOf(form, at + 1))
       found.push({ start: at, end: at + form.length, kind: KNOWN });
   }
-  const text = bytes.toString('latin1');
-  for (const { kind, form } of SECRET_PATTERNS)
+  for (const { kind, form } of hinted ? SECRET_PATTERNS : [])
     for (const match of text.matchAll(form)) found.push({ start: match.index, end: match.index + match[0].length, kind });
   found.sort((a, b) => a.start - b.start);
   const merged: Span[] = [];
@@ -105,14 +121,14 @@ const heldFrom = (bytes: Buffer, forms: readonly Buffer[], longest: number): num
   return open;
 };
 
-const streamOf = (forms: readonly Buffer[]): RedactorStream => {
-  const longest = forms.reduce((length, form) => Math.max(length, form.length), 0);
+const streamOf = (known: Forms): RedactorStream => {
+  const { forms, longest } = known;
   let held: Buffer = Buffer.alloc(0);
   const masked: Record<string, number> = {};
   const take = (bytes: Buffer, until: number): Buffer => {
     const parts: Buffer[] = [];
     let at = 0;
-    for (const span of findSpans(bytes, forms)) {
+    for (const span of findSpans(bytes, known)) {
       if (span.start >= until) break;
       parts.push(bytes.subarray(at, span.start), MASK);
       at = span.end;
@@ -135,18 +151,47 @@ const streamOf = (forms: readonly Buffer[]): RedactorStream => {
   };
 };
 
+const asForms = (values: readonly string[]): Forms => {
+  const forms = [...new Map(values.flatMap(formsOf).map((form) => [form.toString('latin1'), form])).values()];
+  const longest = forms.reduce((length, form) => Math.max(length, form.length), 0);
+  const words = forms.map((form) => form.toString('latin1').replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'));
+  return { forms, longest, any: words.length === 0 ? NEVER : new RegExp(words.join('|')) };
+};
+
+const maskSpans = (bytes: Buffer, spans: readonly Span[], masked: Record<string, number>): Buffer => {
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (const span of spans) {
+    parts.push(bytes.subarray(at, span.start), MASK);
+    at = span.end;
+    masked[span.kind] = (masked[span.kind] ?? 0) + 1;
+  }
+  return Buffer.concat([...parts, bytes.subarray(at)]);
+};
+
 /** Masks a set of secret values in as many streams as there are. */
 export interface Redactor {
   stream(): RedactorStream;
+  /** A quick look: false means that nothing of the text would be masked, as it is or in the form that JSON gives it. */
+  mayMask(text: string): boolean;
+  /** A text that is whole, masked; what was masked is added to `masked`. */
+  text(text: string, masked: Record<string, number>): string;
   /** One that masks these values as well. */
   also(values: readonly string[]): Redactor;
 }
 
 /** @param values secret values; those shorter than 4 bytes are left alone, since they would mask everything */
 export const createRedactor = (values: readonly string[]): Redactor => {
-  const forms = [...new Map(values.flatMap(formsOf).map((form) => [form.toString('latin1'), form])).values()];
+  const forms = asForms(values);
   const redactor: Redactor = {
     stream: () => streamOf(forms),
+    mayMask: (text) =>
+      HINTS.test(text) || forms.any.test(text) || (!ASCII.test(text) && findSpans(Buffer.from(text, 'utf8'), forms).length > 0),
+    text(text, masked) {
+      const bytes = Buffer.from(text, 'utf8');
+      const spans = findSpans(bytes, forms);
+      return spans.length === 0 ? text : maskSpans(bytes, spans, masked).toString('utf8');
+    },
     also: (more) => (more.length === 0 ? redactor : createRedactor([...values, ...more])),
   };
   return redactor;

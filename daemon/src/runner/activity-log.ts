@@ -73,6 +73,8 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
   const listeners = new Set<() => void>();
   let open: Streamed | undefined;
   let seq = 0;
+  /** Masked in whole texts, and in stretches of printed bytes. */
+  const own: Record<string, number> = {};
   let masked: Masked = {};
   let lines: string[] = [];
   let file: OpenFile | undefined;
@@ -98,14 +100,20 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     written.catch(() => undefined);
   };
 
-  const put = (item: ActivityItem): void => {
+  /** @param clean its texts were masked already */
+  const put = (item: ActivityItem, clean = false): void => {
     if (seq >= LIMITS.activity_items.value) return;
     seq += 1;
     const last = seq === LIMITS.activity_items.value;
     const kept: ActivityItem = last
       ? { kind: 'notice', level: 'warning', code: 'activity_cut', text: 'More is not kept of this attempt' }
       : item;
-    lines.push(`${JSON.stringify({ seq, at: isoTime(clock.now()), ...kept })}\n`);
+    const place = { seq, at: isoTime(clock.now()) };
+    let line = JSON.stringify({ ...place, ...kept });
+    // Most lines are short and hold no secret, which one look at the whole line tells.
+    if (!clean && (line.length > LIMITS.activity_text.value || masking.mayMask(line)))
+      line = JSON.stringify({ ...place, ...(mapTexts(kept, mask) as ActivityItem) });
+    lines.push(`${line}\n`);
     if (scheduled) return;
     scheduled = true;
     // All that comes in one turn is one write.
@@ -119,7 +127,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     const rest = stream.end();
     masked = sumMasked(masked, stream.masked());
     streams.delete(open);
-    if (rest !== '') put({ kind: 'output', from: open, text: cut(rest) });
+    if (rest !== '') put({ kind: 'output', from: open, text: cut(rest) }, true);
     open = undefined;
   };
 
@@ -129,14 +137,11 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     const stream = streams.get(of) ?? streamOf(masking);
     streams.set(of, stream);
     const text = stream.push(chunk);
-    if (text !== '') put({ kind: 'output', from: of, text: cut(text) });
+    if (text !== '') put({ kind: 'output', from: of, text: cut(text) }, true);
   };
 
   const mask = (text: string): string => {
-    const stream = streamOf(masking);
-    const clean = stream.push(Buffer.from(cut(text), 'utf8')) + stream.end();
-    masked = sumMasked(masked, stream.masked());
-    return clean;
+    return masking.text(cut(text), own);
   };
 
   const finish = async (): Promise<FinishedActivity | undefined> => {
@@ -145,13 +150,13 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
     await written;
     const stored = await file?.finish();
     tell();
-    return stored && { ...stored, redactions: masked };
+    return stored && { ...stored, redactions: sumMasked(own, masked) };
   };
 
   return {
     push(item) {
       endStretch();
-      put(mapTexts(item, mask) as ActivityItem);
+      put(item);
     },
     output: (chunk, from) => stretch(from, chunk),
     maskWith(other) {

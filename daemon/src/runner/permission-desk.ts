@@ -9,9 +9,9 @@ import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { PermissionBinding } from '@fairlead/shared/contract/resources';
 import { printable } from '@fairlead/shared/kit/printable';
 import { gateDigest, sha256 } from '../core/digest.ts';
-import { BY_DAEMON, type EventRecord, type PermissionGate } from '../core/records.ts';
+import { BY_DAEMON, type EventRecord, type GateRecord, type PermissionGate, type StepRecord } from '../core/records.ts';
 import type { AgentProfile, AgentRequest, PermissionAnswer } from '../executors/executor.ts';
-import type { Tx } from '../ledger/ledger.ts';
+import type { Reads, Tx } from '../ledger/ledger.ts';
 import { judgePermission } from '../policy/permission/judge.ts';
 import type { PermissionVerdict } from '../policy/permission/request.ts';
 import type { ActivityLog } from './activity-log.ts';
@@ -86,10 +86,7 @@ export const createPermissionDesk = ({ scope, log, profile, folder, seen_as, scr
   let raised = 0;
   const about = { instance_id: step.instance_id, run_id: step.run_id, step_id: step.id };
 
-  const clean = (text: string): string => {
-    const stream = deps.printed.stream();
-    return printable(Buffer.concat([stream.push(Buffer.from(text, 'utf8')), stream.end()]).toString('utf8'), { multiline: true });
-  };
+  const clean = (text: string): string => printable(deps.printed.text(text, {}), { multiline: true });
 
   const bindingOf = async (request: AgentRequest, { parsed, rule, reason }: PermissionVerdict): Promise<PermissionBinding> => {
     const input = JSON.stringify(request.input) ?? 'null';
@@ -252,12 +249,18 @@ export const createPermissionDesk = ({ scope, log, profile, folder, seen_as, scr
         return no('permission.undecided', 'The daemon could not decide it.');
       }
     },
-    close: () => ledger.record((tx) => closeGates(tx, step.instance_id, step.id)),
+    close: async () => {
+      if (pendingRequests(ledger.read, step).length > 0) await ledger.record((tx) => closeGates(tx, step));
+    },
   };
 };
 
+const pendingRequests = (read: Reads, { instance_id, id }: StepRecord): GateRecord[] =>
+  read
+    .gates({ instance_id, step_id: id, state: 'pending', limit: LIMITS.permission_requests.value })
+    .filter(({ kind }) => kind === 'permission');
+
 /** Puts away the requests of a step that nobody waits for any more. */
-export const closeGates = (tx: Tx, instanceId: string, stepId: string): void => {
-  const pending = tx.read.gates({ instance_id: instanceId, step_id: stepId, state: 'pending', limit: LIMITS.permission_requests.value });
-  for (const gate of pending) if (gate.kind === 'permission') tx.move.gate(gate.id, 'outdated', {}, BY_DAEMON);
+const closeGates = (tx: Tx, step: StepRecord): void => {
+  for (const gate of pendingRequests(tx.read, step)) tx.move.gate(gate.id, 'outdated', {}, BY_DAEMON);
 };

@@ -69,11 +69,14 @@ const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 export const gemini: Driver = {
   agent: 'gemini',
+  // Loading a session in the minute in which it began overwrites its file, which is named by the minute.
+  restMs: 61_000,
   argv: () => ['/usr/bin/env', 'node', '/opt/agent/node_modules/.bin/gemini', '--acp', '-m', 'gemini-2.5-pro'],
   env: (url) => ({
     GEMINI_API_KEY: DUMMY_KEY,
     GOOGLE_GEMINI_BASE_URL: url,
-    GEMINI_CLI_TRUST_WORKSPACE: 'true',
+    // Else the settings of the workspace decide what is allowed, and start servers of theirs.
+    GEMINI_CLI_TRUST_WORKSPACE: 'false',
     GEMINI_CLI_NO_RELAUNCH: 'true',
   }),
   files: () => ({
@@ -96,8 +99,14 @@ export const qwen: Driver = {
     '.qwen/settings.json': json({
       privacy: { usageStatisticsEnabled: false },
       telemetry: { enabled: false },
-      general: { enableAutoUpdate: false, disableAutoUpdate: true },
+      general: { enableAutoUpdate: false },
+      security: { folderTrust: { enabled: true } },
+      // It would ask the model, with tools, what to remember, after every turn.
+      memory: { enableManagedAutoMemory: false },
+      // And what the user might say next.
+      ui: { enableFollowupSuggestions: false },
     }),
+    '.qwen/trustedFolders.json': json({ '/workspace': 'DO_NOT_TRUST' }),
   }),
   asks,
   open: openWith({ mode: 'default' }),
@@ -105,8 +114,15 @@ export const qwen: Driver = {
 
 export const opencode: Driver = {
   agent: 'opencode',
+  // It runs the plugins there in spite of OPENCODE_DISABLE_PROJECT_CONFIG and OPENCODE_PURE.
+  hidden: ['.opencode'],
   argv: () => ['/opt/agent/node_modules/.bin/opencode', 'acp'],
-  env: () => ({ OPENCODE_DISABLE_AUTOUPDATE: '1', OPENCODE_DISABLE_MODELS_FETCH: '1' }),
+  env: () => ({
+    OPENCODE_DISABLE_AUTOUPDATE: '1',
+    OPENCODE_DISABLE_MODELS_FETCH: '1',
+    OPENCODE_DISABLE_PROJECT_CONFIG: '1',
+    OPENCODE_PURE: '1',
+  }),
   files: (url) => ({
     '.config/opencode/opencode.json': json({
       autoupdate: false,

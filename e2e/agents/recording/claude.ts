@@ -9,22 +9,35 @@ const answerTo = (request: Json, decide: Decision): Json =>
     ? { behavior: 'allow', updatedInput: request['input'] }
     : { behavior: 'deny', message: 'Denied by rule command.network.', ...(decide === 'deny_and_stop' && { interrupt: true }) };
 
+const FLAGS = [
+  '-p',
+  '--input-format',
+  'stream-json',
+  '--output-format',
+  'stream-json',
+  '--verbose',
+  '--permission-prompt-tool',
+  'stdio',
+  '--permission-mode',
+  'manual',
+  '--setting-sources',
+  '',
+  '--strict-mcp-config',
+  '--model',
+  'claude-sonnet-4-5',
+];
+
 /** Claude Code: stream-json both ways, with its control protocol. */
 export const claude: Driver = {
   agent: 'claude',
-  argv: ({ resume }) => [
-    '/opt/agent/node_modules/.bin/claude',
-    '-p',
-    ...['--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'],
-    ...['--permission-prompt-tool', 'stdio', '--permission-mode', 'manual'],
-    ...['--setting-sources', '', '--strict-mcp-config', '--model', 'claude-sonnet-4-5'],
-    ...(resume === undefined ? [] : ['--resume', resume]),
-  ],
+  argv: ({ resume }) => ['/opt/agent/node_modules/.bin/claude', ...FLAGS, ...(resume === undefined ? [] : ['--resume', resume])],
   env: (url) => ({
     ANTHROPIC_BASE_URL: url,
     ANTHROPIC_API_KEY: DUMMY_KEY,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_AUTOUPDATER: '1',
+    // Ten retries, as it does by itself, take minutes.
+    CLAUDE_CODE_MAX_RETRIES: '3',
   }),
   files: () => ({}),
   asks,

@@ -4,7 +4,7 @@ import type { Peer } from './peer.ts';
 
 const DECISIONS = { allow: 'accept', deny: 'decline', deny_and_stop: 'cancel' } as const;
 
-const asks = (message: Json): boolean => /requestApproval$/.test(textOf(message['method'])) && message['id'] !== undefined;
+const asks = (message: Json): boolean => textOf(message['method']).endsWith('requestApproval') && message['id'] !== undefined;
 
 const callerOf = (peer: Peer) => {
   let next = 0;
@@ -17,9 +17,11 @@ const callerOf = (peer: Peer) => {
   };
 };
 
-const config = (url: string): string => `model = "gpt-5.1-codex"
+const config = (url: string): string => `model = "gpt-5.5"
 model_provider = "scripted"
 check_for_update_on_startup = false
+[projects."/workspace"]
+trust_level = "untrusted"
 [analytics]
 enabled = false
 [model_providers.scripted]

@@ -28,6 +28,10 @@ export interface Driver {
   readonly env: (url: string) => Readonly<Record<string, string>>;
   /** Files in the home, by path. */
   readonly files: (url: string) => Readonly<Record<string, string>>;
+  /** Folders of the workspace that the agent must not see, because it runs what lies there without asking. */
+  readonly hidden?: readonly string[];
+  /** How long a session must have rested before it can be gone on with. */
+  readonly restMs?: number;
   readonly open: (peer: Peer, opening: Opening) => Promise<Session>;
   /** The name of the agent's own tool for commands is not the same everywhere; nor is what a held request is called. */
   readonly asks: (message: Json) => boolean;

@@ -5,8 +5,8 @@ import { objectOf } from '../conversation.ts';
 
 /** One line of a conversation with an agent, or how it ended. */
 export interface Line {
-  /** `in` is what was written to the agent, `out` what it wrote; `err` its stderr; `end` its exit. */
-  readonly dir: 'in' | 'out' | 'err' | 'end';
+  /** `in` is what was written to the agent, `out` what it wrote; `err` its stderr; `end` its exit; `note` what was seen beside. */
+  readonly dir: 'in' | 'out' | 'err' | 'end' | 'note';
   readonly line: string;
 }
 
@@ -15,6 +15,8 @@ export interface Peer {
   readonly lines: readonly Line[];
   readonly child: ChildProcess;
   readonly send: (message: Json) => void;
+  /** Puts what was seen beside the conversation among the lines. */
+  readonly note: (text: string) => void;
   /** Every message of the agent goes here too; a message that it answers is not looked at again. */
   readonly onMessage: (handler: (message: Json) => void) => void;
   /** Waits for a message, from the first that no one has waited for yet. @throws Error when the agent ends or after `timeoutMs` */
@@ -88,6 +90,7 @@ export const peerOf = (child: ChildProcess): Peer => {
   return {
     lines,
     child,
+    note: (line) => lines.push({ dir: 'note', line }),
     send: (message) => {
       const line = JSON.stringify(message);
       lines.push({ dir: 'in', line });

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** An agent as it is started for a recording. */
 export interface Launch {
@@ -10,9 +11,16 @@ export interface Launch {
   /** Seen as `/home/fairlead`. */
   readonly home: string;
   readonly argv: readonly string[];
+  /** Folders of the workspace that are seen empty. */
+  readonly hidden: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
 
+const words = (text: string): string[] => text.split(' ');
+
+const ISOLATION = words(
+  '--unshare-user --disable-userns --uid 1000 --gid 1000 --unshare-pid --unshare-ipc --unshare-uts --hostname fairlead --die-with-parent --new-session',
+);
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib64'];
 const ETC = ['/etc/ld.so.cache', '/etc/ssl/certs', '/etc/alternatives', '/etc/nsswitch.conf', '/etc/localtime'];
 
@@ -27,16 +35,24 @@ const systemMounts = (): string[] => [
  * Starts an agent as Fairlead does: user 1000, a read-only root, the checkout at `/workspace`, no further user namespaces. The network is that
  * of the caller, which is one with loopback alone. So paths in a recording are those of every machine.
  */
-export const launchSandboxed = ({ installed, workspace, home, argv, env }: Launch): ChildProcess =>
+export const launchSandboxed = ({ installed, workspace, home, argv, env, hidden }: Launch): ChildProcess =>
   spawn(
     'bwrap',
     [
-      ...['--unshare-user', '--disable-userns', '--uid', '1000', '--gid', '1000'],
-      ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'fairlead', '--die-with-parent', '--new-session'],
+      ...ISOLATION,
       ...systemMounts(),
-      ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--dir', '/var', '--dir', '/run'],
-      ...['--ro-bind', installed, '/opt/agent', '--bind', home, '/home/fairlead', '--bind', workspace, '/workspace'],
-      ...['--remount-ro', '/proc', '--remount-ro', '/', '--chdir', '/workspace', '--clearenv'],
+      ...words('--proc /proc --dev /dev --tmpfs /tmp --dir /var --dir /run'),
+      '--ro-bind',
+      installed,
+      '/opt/agent',
+      '--bind',
+      home,
+      '/home/fairlead',
+      '--bind',
+      workspace,
+      '/workspace',
+      ...hidden.filter((path) => existsSync(join(workspace, path))).flatMap((path) => ['--tmpfs', `/workspace/${path}`]),
+      ...words('--remount-ro /proc --remount-ro / --chdir /workspace --clearenv'),
       ...Object.entries({
         HOME: '/home/fairlead',
         USER: 'fairlead',

@@ -27,5 +27,4 @@ export const denials = ({ events }: Seen): readonly string[] =>
   events.filter(({ type }) => type === 'permission.denied').map(({ data }) => String(data['rule']));
 
 /** Every result of a tool that went back to the model, as one text: what the agent itself has seen. */
-export const shownToModel = ({ requests }: Seen): string =>
-  (requests.at(-1)?.toolResults ?? []).map(({ text }) => text).join('\n');
+export const shownToModel = ({ requests }: Seen): string => (requests.at(-1)?.toolResults ?? []).map(({ text }) => text).join('\n');

@@ -84,7 +84,11 @@ const perform = async (scenario: AgentScenario, stage: Stage, report: Report): P
     const hands = handsOn(stage, instance.id, stepId, submitter.call);
     try {
       await scenario.meanwhile?.(hands, report, setting);
-      await hands.untilStep('the step has ended', ({ ended, state }) => ended || state === 'needs_approval', scenario.withinMs ?? WITHIN_MS);
+      await hands.untilStep(
+        'the step has ended',
+        ({ ended, state }) => ended || state === 'needs_approval',
+        scenario.withinMs ?? WITHIN_MS,
+      );
       const seen = await seenOf(stage, instance.id, run.id, stepId, script);
       endedAs(scenario, seen, report);
       await scenario.holds?.(seen, report, setting, hands);

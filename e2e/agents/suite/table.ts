@@ -10,6 +10,15 @@ export const tableOf = (played: readonly Played[]): string => {
     if (!found) return '';
     return found.result === 'n/a' ? 'n/a' : `${found.result} ${(found.duration_ms / 1000).toFixed(1)} s`;
   };
-  const row = (first: string, cells: readonly string[]): string => [first.padEnd(width), ...cells.map((text) => text.padEnd(13))].join('').trimEnd();
-  return [row('scenario', agents), ...scenarios.map((scenario) => row(scenario, agents.map((agent) => cell(agent, scenario))))].join('\n');
+  const row = (first: string, cells: readonly string[]): string =>
+    [first.padEnd(width), ...cells.map((text) => text.padEnd(13))].join('').trimEnd();
+  return [
+    row('scenario', agents),
+    ...scenarios.map((scenario) =>
+      row(
+        scenario,
+        agents.map((agent) => cell(agent, scenario)),
+      ),
+    ),
+  ].join('\n');
 };

@@ -11,6 +11,9 @@ export interface LineReader {
   readonly waiting: number;
 }
 
+/** How many lines are taken in one turn of the event loop. */
+const LINES_A_TURN = 50;
+
 const read = (bytes: Buffer): AgentLine | undefined => {
   const text = bytes.toString('utf8').toWellFormed().trim();
   if (text === '') return undefined;
@@ -47,11 +50,13 @@ export const createLineReader = (): LineReader => {
   };
 
   async function* lines(): AsyncGenerator<AgentLine> {
-    for (;;) {
+    for (let taken = 1; ; taken++) {
       const next = ready.shift();
       if (next) {
         waiting -= next.size;
         yield next.line;
+        // Lines that are there already are taken without a turn of the event loop in between, which others wait for.
+        if (taken % LINES_A_TURN === 0) await new Promise((resolve) => void setImmediate(resolve));
       } else if (ended) return;
       else await new Promise<void>((resolve) => (wake = resolve));
     }

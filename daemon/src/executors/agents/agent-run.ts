@@ -219,6 +219,7 @@ export const runAgent = async (setup: AgentSetup, order: ExecutorOrder, report: 
       report.activity({ kind: 'notice', level: 'info', code: 'network_used', text: `${host}:${port}: ${sent} bytes out, ${received} in` });
     if (refused > 0)
       report.activity({ kind: 'notice', level: 'warning', code: 'network_refusals', text: `${refused} connections were refused` });
-    await egress.close();
+    // Nothing uses it any more; what came of the work is not held up by taking its sockets down.
+    void egress.close().catch(() => undefined);
   }
 };

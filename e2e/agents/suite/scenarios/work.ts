@@ -17,7 +17,12 @@ const text: AgentScenario = {
     const kept = prompt && (await stage.stack.planner.content(prompt.id).catch(() => undefined));
     const bytes = kept?.toString() ?? (await stage.call('get_artifact_content', { artifact_id: prompt!.id })).content;
     const asked = seen.requests[0]!;
-    holds(asked.prompts.some((one) => one.includes(bytes.trim())), 'the model was asked with the prompt that is kept', report, asked.prompts);
+    holds(
+      asked.prompts.some((one) => one.includes(bytes.trim())),
+      'the model was asked with the prompt that is kept',
+      report,
+      asked.prompts,
+    );
     const { scheme, value } = asked.credential ?? {};
     holds(scheme === stage.subject.scheme && value === stage.credential, 'the model was given the credential', report, asked.credential);
     const usage = seen.attempts.at(-1)!.usage;
@@ -60,7 +65,12 @@ const edits: AgentScenario = {
   ],
   holds(seen, report) {
     holds(paths(seen) === 'README.md src/open.js', 'both files were changed', report, seen.change);
-    holds(seen.requests.at(-1)!.toolResults.length === 4, 'the model saw the result of every call', report, seen.requests.at(-1)?.toolResults);
+    holds(
+      seen.requests.at(-1)!.toolResults.length === 4,
+      'the model saw the result of every call',
+      report,
+      seen.requests.at(-1)?.toolResults,
+    );
   },
 };
 
@@ -102,12 +112,20 @@ const unicode: AgentScenario = {
   name: 'unicode',
   proves: 'names and texts of every script go through unharmed, and what could deceive a terminal is inert in the CLI',
   turns: [
-    { tool: 'write', args: { path: 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', content: 'cafe\u0301 \u202egnirts\u202c \u{1F468}\u200D\u{1F469}\n' } },
+    {
+      tool: 'write',
+      args: { path: 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', content: 'cafe\u0301 \u202egnirts\u202c \u{1F468}\u200D\u{1F469}\n' },
+    },
     { say: 'Wrote \u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.' },
   ],
   async holds(seen, report, { stage }) {
     holds(seen.change?.files[0]?.path === 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', 'the name is whole', report, seen.change?.files);
-    holds(said(seen.activity).includes('\u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.'), 'the text is whole', report, said(seen.activity));
+    holds(
+      said(seen.activity).includes('\u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.'),
+      'the text is whole',
+      report,
+      said(seen.activity),
+    );
     const { code, stdout } = await stage.stack.run('fairlead', 'step', 'logs', seen.step.id);
     holds(
       code === 0 && stdout.includes('\u65e5\u672c\u8a9e') && !stdout.includes('\u202e') && stdout.includes('\\u{202e}'),
@@ -166,7 +184,10 @@ const leavesBehind: AgentScenario = {
   name: 'leaves-behind',
   proves: 'a process that the agent has detached from everything is gone when the step has ended',
   task: { expects: 'answer' },
-  turns: ({ nap }) => [{ tool: 'shell', args: { command: `node tools/leave-behind.mjs ${nap}` } }, { say: 'Left it running.', slow: 300 }],
+  turns: ({ nap }) => [
+    { tool: 'shell', args: { command: `node tools/leave-behind.mjs ${nap}` } },
+    { say: 'Left it running.', slow: 300 },
+  ],
   async meanwhile(hands, report, { nap }) {
     const found = await hands.napping(nap);
     holds(found.length > 0, 'it was there while the agent worked', report);
@@ -186,4 +207,15 @@ const ruleDeniesDaemon: AgentScenario = {
   },
 };
 
-export const work: readonly AgentScenario[] = [text, edit, edits, command, noChange, unicode, huge, commits, leavesBehind, ruleDeniesDaemon];
+export const work: readonly AgentScenario[] = [
+  text,
+  edit,
+  edits,
+  command,
+  noChange,
+  unicode,
+  huge,
+  commits,
+  leavesBehind,
+  ruleDeniesDaemon,
+];
