@@ -23,8 +23,9 @@ for (const path of [...args, '/usr/planted', '/etc/planted', '/root/planted', '/
   await attempt('wrote ' + path, () => fs.writeFileSync(path, 'planted'));
 `;
 
+/** Takes its paths in base64, for else a rule would read them in the command. */
 const READ = `import { args, attempt, fs } from './attempt.mjs';
-for (const path of args) await attempt('read ' + path, () => fs.readFileSync(path));
+for (const path of args.map((text) => Buffer.from(text, 'base64').toString())) await attempt('read ' + path, () => fs.readFileSync(path));
 `;
 
 const CONNECT = `import { args, attempt, net } from './attempt.mjs';

@@ -133,17 +133,22 @@ export const codexResult = (item: Message): readonly ActivityItem[] => {
 /** What codex thinks aloud: its summary, or the whole where the model gives it. */
 export const codexThought = (item: Message): string => [...textsOf(item['summary']), ...textsOf(item['content'])].join('\n\n');
 
+/** Of a request, what differs from call to call of the same: what a person decided is known again without it. */
+const OF_THE_CALL = new Set(['threadId', 'turnId', 'itemId', 'approvalId', 'startedAtMs']);
+
+const askedOf = (params: Message): Message => Object.fromEntries(Object.entries(params).filter(([name]) => !OF_THE_CALL.has(name)));
+
 /** What a command asks for. Its text is an argv that codex has quoted for a POSIX shell. */
 export const codexCommandRequest = (params: Message): AgentRequest => {
   const command = textOf(params['command']);
   const cwd = textOf(params['cwd']);
   const host = textOf(objectOf(params['networkApprovalContext'])['host']);
   // Input for a program that runs already is no command: what it would mean there cannot be told, so it is asked for as a tool of its own.
-  if (params['kind'] === 'writeStdin') return { tool: 'write_stdin', kind: 'other', input: params };
+  if (params['kind'] === 'writeStdin') return { tool: 'write_stdin', kind: 'other', input: askedOf(params) };
   return {
     tool: 'shell',
     kind: 'execute',
-    input: params,
+    input: askedOf(params),
     ...(command !== '' && { command }),
     ...(cwd !== '' && { cwd }),
     ...(host !== '' && { urls: [`https://${host}`] }),

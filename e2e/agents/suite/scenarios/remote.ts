@@ -75,13 +75,10 @@ const remotely = (by: 'http' | 'mcp'): AgentScenario => ({
     );
     if (by === 'http') {
       const first = await follow(hands, undefined, (told) => told.some(({ id }) => id !== undefined));
+      holds(first.length > 0, 'the stream of its log begins', report, first);
       const at = first.findLast(({ id }) => id !== undefined)!.id!;
       await hands.approve(gate);
-      const rest = await follow(
-        hands,
-        at,
-        (told) => told.some(({ event }) => event === 'end') || told.some(({ data }) => data.includes('I have finished.')),
-      );
+      const rest = await follow(hands, at, (told) => told.some(({ data }) => data.includes('"kind":"usage"')));
       const all = [...seqs(first), ...seqs(rest)];
       holds(
         all.every((seq, index) => seq === index + 1) && seqs(rest).length > 0,

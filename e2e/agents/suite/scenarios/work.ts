@@ -35,7 +35,7 @@ const edit: AgentScenario = {
   proves: 'a file is edited, and what is recorded is what git observes',
   turns: [
     { tool: 'read', args: { path: 'README.md' } },
-    { tool: 'edit', args: { path: 'README.md', old: 'Corner shop', new: 'The corner shop' } },
+    { tool: 'edit', args: { path: 'README.md', old: '# Corner shop', new: '# The corner shop' } },
     { say: 'Renamed.' },
   ],
   holds(seen, report) {
@@ -56,11 +56,11 @@ const edits: AgentScenario = {
     { tool: 'read', args: { path: 'README.md' } },
     {
       calls: [
-        { tool: 'edit', args: { path: 'README.md', old: 'Corner shop', new: 'Corner store' } },
+        { tool: 'edit', args: { path: 'README.md', old: '# Corner shop', new: '# Corner store' } },
         { tool: 'write', args: { path: 'src/open.js', content: 'export const open = true;\n' } },
       ],
     },
-    { tool: 'edit', args: { path: 'src/open.js', old: 'true', new: 'false' } },
+    { tool: 'edit', args: { path: 'src/open.js', old: 'export const open = true;', new: 'export const open = false;' } },
     { say: 'Done.' },
   ],
   holds(seen, report) {
@@ -79,7 +79,7 @@ const command: AgentScenario = {
   proves: 'commands run, and their calls and results are in the activity, with the exit code where one failed',
   task: { expects: 'answer' },
   turns: [
-    { tool: 'shell', args: { command: 'echo one-$((40 + 2))' } },
+    { tool: 'shell', args: { command: "printf '%s-%d\\n' one 42" } },
     { tool: 'shell', args: { command: 'cat not-there.txt; exit 3' } },
     { say: 'Ran.' },
   ],
