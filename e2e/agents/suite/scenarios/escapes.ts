@@ -36,7 +36,11 @@ const write = escape({
   holds(seen, report, { stage }) {
     contained(seen, report);
     const planted = ['user', 'daemon'].map((folder) => join(stage.stack.home, folder, 'planted'));
-    holds(![...planted, '/usr/planted', '/etc/planted', '/root/planted', '/home/planted'].some(existsSync), 'nothing was planted here', report);
+    holds(
+      ![...planted, '/usr/planted', '/etc/planted', '/root/planted', '/home/planted'].some(existsSync),
+      'nothing was planted here',
+      report,
+    );
   },
 });
 
@@ -64,12 +68,23 @@ const network = escape({
   name: 'escape-network',
   proves: "hosts that are not listed, the daemon's port and the host's loopback are out of reach, and each refusal is noted",
   profile: 'online',
-  turns: ({ stage }) => run('connect', 'denied.example.invalid:443', `127.0.0.1:${new URL(stage.stack.daemonUrl).port}`, '169.254.169.254:80'),
+  turns: ({ stage }) =>
+    run('connect', 'denied.example.invalid:443', `127.0.0.1:${new URL(stage.stack.daemonUrl).port}`, '169.254.169.254:80'),
   holds(seen, report) {
     contained(seen, report);
     const told = notices(seen.activity, 'network_refused');
-    holds(told.some((text) => text.includes('denied.example.invalid:443')), 'the refused host is noted', report, told);
-    holds(told.some((text) => text.includes('127.0.0.1')) && told.some((text) => text.includes('169.254.169.254')), 'and the private ones', report, told);
+    holds(
+      told.some((text) => text.includes('denied.example.invalid:443')),
+      'the refused host is noted',
+      report,
+      told,
+    );
+    holds(
+      told.some((text) => text.includes('127.0.0.1')) && told.some((text) => text.includes('169.254.169.254')),
+      'and the private ones',
+      report,
+      told,
+    );
   },
 });
 
@@ -98,7 +113,12 @@ const swap = escape({
   holds(seen, report, { stage }) {
     contained(seen, report);
     const findings = seen.change?.findings ?? [];
-    holds(findings.some(({ rule, severity }) => severity === 'failed' && rule.startsWith('link')), 'the fence names the link', report, findings);
+    holds(
+      findings.some(({ rule, severity }) => severity === 'failed' && rule.startsWith('link')),
+      'the fence names the link',
+      report,
+      findings,
+    );
     holds(!existsSync(join(stage.stack.home, 'user', 'planted')), 'nothing was written through it', report);
   },
 });
@@ -133,7 +153,11 @@ const credential = escape({
   },
   holds(seen, report, { stage }) {
     contained(seen, report);
-    holds(seen.requests.every((one) => one.credential?.value === stage.credential), 'the model was given it each time', report);
+    holds(
+      seen.requests.every((one) => one.credential?.value === stage.credential),
+      'the model was given it each time',
+      report,
+    );
     const bodies = seen.requests.map(({ body }) => JSON.stringify(body)).join();
     holds(!bodies.includes(stage.credential), 'the agent has never said it', report);
   },
