@@ -13,7 +13,12 @@ const approved: AgentScenario = {
   async meanwhile(hands, report) {
     const gate = await hands.gate();
     const shown = gate.permission!;
-    holds(shown.commands.some(({ argv }) => argv.join(' ') === MAKE) && shown.tool_kind === 'execute', 'it shows the parsed command', report, shown);
+    holds(
+      shown.commands.some(({ argv }) => argv.join(' ') === MAKE) && shown.tool_kind === 'execute',
+      'it shows the parsed command',
+      report,
+      shown,
+    );
     const file = shown.files.find(({ path }) => path === 'tools/make.mjs');
     holds(file?.digest?.startsWith('sha256:') === true, 'it is bound to the file that would run', report, shown.files);
     await refused('digest_mismatch', 'an approval of something else is refused', report, () =>

@@ -3,7 +3,10 @@ import { SAMPLE_PROJECT } from '../../../rig/repositories.ts';
 import type { AgentScenario } from '../scenario.ts';
 
 const wrong = { tool: 'edit', args: { path: 'src/shipping.js', old: '  if (totalCents > freeFrom) {', new: '  if (totalCents > 6000) {' } };
-const right = { tool: 'edit', args: { path: 'src/shipping.js', old: '  if (totalCents > 6000) {', new: '  if (totalCents >= freeFrom) {' } };
+const right = {
+  tool: 'edit',
+  args: { path: 'src/shipping.js', old: '  if (totalCents > 6000) {', new: '  if (totalCents >= freeFrom) {' },
+};
 
 const repaired: AgentScenario = {
   name: 'repaired',
