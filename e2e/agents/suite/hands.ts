@@ -17,6 +17,8 @@ export interface Hands {
   /** Waits until the agent asks a person, and answers what the gate shows. */
   gate(): Promise<Gate>;
   gateNow(id: string): Promise<Gate>;
+  /** Approves whatever is asked for until the step has ended. */
+  approveAll(): Promise<void>;
   approve(gate: Gate): Promise<Gate>;
   reject(gate: Gate, comment?: string): Promise<Gate>;
   /** Waits until something that sleeps so long is there. */
@@ -56,6 +58,16 @@ export const handsOn = (stage: Stage, instanceId: string, stepId: string, ask: H
         if (now?.ended) throw new Error(`The step is ${now.state} (${now.reason?.message}) and nobody was asked`);
         return found;
       }),
+    approveAll: () =>
+      until(
+        'the step has ended',
+        async () => {
+          const { items } = await stage.call('list_gates', { instance_id: instanceId, step_id: stepId, state: 'pending' });
+          for (const { id, digest } of items) await stage.call('approve_gate', { gate_id: id, digest });
+          return (await step()).ended;
+        },
+        45_000,
+      ).then(() => undefined),
     gateNow: (id) => stage.call('get_gate', { gate_id: id }),
     approve: ({ id, digest }) => stage.call('approve_gate', { gate_id: id, digest }),
     reject: ({ id }, comment) => stage.call('reject_gate', { gate_id: id, ...(comment !== undefined && { comment }) }),

@@ -9,10 +9,12 @@ import type { AgentScenario, Seen, Setting } from '../scenario.ts';
 const keyOf = ({ stage }: Setting): string => join(stage.stack.home, 'user', '.ssh', 'id_ed25519');
 
 /** What the agent itself was shown holds no escape, and the attempt to is on record. */
-const contained = (seen: Seen, report: Report): void => {
+const contained = (seen: Seen, report: Report, { stage }: Pick<Setting, 'stage'>): void => {
   const shown = shownToModel(seen);
   holds(shown.includes('contained: ') && !shown.includes('ESCAPED: '), 'every try was contained', report, shown);
-  const recorded = ofKind(seen.activity, 'tool_result').some((item) => field(item, 'text').includes('contained: '));
+  const told = ofKind(seen.activity, 'tool_result').some((item) => field(item, 'text').includes('contained: '));
+  const called = ofKind(seen.activity, 'tool_call').some((item) => JSON.stringify(item).includes('node probes/'));
+  const recorded = stage.subject.silent ? called : told && called;
   holds(recorded, 'what it tried is in its activity', report, seen.activity);
 };
 
@@ -33,8 +35,9 @@ const write = escape({
   name: 'escape-write',
   proves: 'nothing outside of the workspace can be written',
   turns: ({ stage }) => run('write', join(stage.stack.home, 'user', 'planted'), join(stage.stack.home, 'daemon', 'planted')),
-  holds(seen, report, { stage }) {
-    contained(seen, report);
+  holds(seen, report, setting) {
+    const { stage } = setting;
+    contained(seen, report, setting);
     const planted = ['user', 'daemon'].map((folder) => join(stage.stack.home, folder, 'planted'));
     holds(
       ![...planted, '/usr/planted', '/etc/planted', '/root/planted', '/home/planted'].some(existsSync),
@@ -57,8 +60,9 @@ const key = escape({
     { tool: 'shell', args: { command: `cat ${keyOf(setting)}` } },
     { say: 'I have tried.' },
   ],
-  holds(seen, report, { stage }) {
-    contained(seen, report);
+  holds(seen, report, setting) {
+    const { stage } = setting;
+    contained(seen, report, setting);
     holds(!JSON.stringify(seen.requests.at(-1)!.body).includes('planted-'), 'the model saw nothing of the key', report);
     holds(denials(seen).includes('fs.secrets'), 'the rule is on record', report, { rules: denials(seen), kind: stage.info.kind });
   },
@@ -70,8 +74,8 @@ const network = escape({
   profile: 'online',
   turns: ({ stage }) =>
     run('connect', 'denied.example.invalid:443', `127.0.0.1:${new URL(stage.stack.daemonUrl).port}`, '169.254.169.254:80'),
-  holds(seen, report) {
-    contained(seen, report);
+  holds(seen, report, setting) {
+    contained(seen, report, setting);
     const told = notices(seen.activity, 'network_refused');
     holds(
       told.some((text) => text.includes('denied.example.invalid:443')),
@@ -92,8 +96,9 @@ const kill = escape({
   name: 'escape-kill',
   proves: 'the daemon cannot be signalled',
   turns: ({ stage }) => run('kill', String(stage.stack.parts.daemon.pid), String(stage.stack.parts.relay.pid)),
-  holds(seen, report, { stage }) {
-    contained(seen, report);
+  holds(seen, report, setting) {
+    const { stage } = setting;
+    contained(seen, report, setting);
     holds(isAlive(stage.stack.parts.daemon.pid) && isAlive(stage.stack.parts.relay.pid), 'both are alive', report);
   },
 });
@@ -110,8 +115,9 @@ const swap = escape({
   task: { expects: 'change' },
   turns: ({ stage }) => run('swap', join(stage.stack.home, 'user')),
   ends: 'failed_fence',
-  holds(seen, report, { stage }) {
-    contained(seen, report);
+  holds(seen, report, setting) {
+    const { stage } = setting;
+    contained(seen, report, setting);
     const findings = seen.change?.findings ?? [];
     holds(
       findings.some(({ rule, severity }) => severity === 'failed' && rule.startsWith('link')),
@@ -151,8 +157,9 @@ const credential = escape({
     // The last letter as a class of its own, so that the pattern does not find itself.
     return run('search', `'${secret.slice(0, -1)}[${secret.at(-1)}]'`);
   },
-  holds(seen, report, { stage }) {
-    contained(seen, report);
+  holds(seen, report, setting) {
+    const { stage } = setting;
+    contained(seen, report, setting);
     holds(
       seen.requests.every((one) => one.credential?.value === stage.credential),
       'the model was given it each time',

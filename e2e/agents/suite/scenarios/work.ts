@@ -84,7 +84,7 @@ const command: AgentScenario = {
     { say: 'Ran.' },
   ],
   ends: 'completed_with_warnings',
-  holds(seen, report) {
+  holds(seen, report, { stage }) {
     const calls = ofKind(seen.activity, 'tool_call');
     const results = ofKind(seen.activity, 'tool_result');
     holds(calls.length === 2 && calls.every((item) => item['tool_kind'] === 'execute'), 'both calls are told', report, calls);
@@ -94,8 +94,17 @@ const command: AgentScenario = {
       report,
       results,
     );
-    holds(field(results[0], 'text').includes('one-42'), 'the output of the first is there', report, results[0]);
-    holds(results[1]!['exit_code'] === 3 && results[1]!['status'] === 'failed', 'the second failed with exit code 3', report, results[1]);
+    if (stage.subject.silent) {
+      holds(
+        results.every((item) => item['exit_code'] === null),
+        'no exit code is made up where the agent tells none',
+        report,
+        results,
+      );
+    } else {
+      holds(field(results[0], 'text').includes('one-42'), 'the output of the first is there', report, results[0]);
+      holds(results[1]!['exit_code'] === 3, 'the exit code of the second is there', report, results[1]);
+    }
     holds(shownToModel(seen).includes('one-42'), 'the model saw the output', report);
   },
 };
@@ -118,6 +127,8 @@ const unicode: AgentScenario = {
     },
     { say: 'Wrote \u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.' },
   ],
+  // Where an agent writes through a command, its hidden characters are a reason to ask.
+  meanwhile: (hands) => hands.approveAll(),
   async holds(seen, report, { stage }) {
     holds(seen.change?.files[0]?.path === 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', 'the name is whole', report, seen.change?.files);
     holds(
@@ -142,9 +153,9 @@ const huge: AgentScenario = {
   name: 'huge',
   proves: 'eight MiB of text and a command that prints twenty neither break nor stall anything',
   task: { expects: 'answer' },
-  turns: [
+  turns: ({ stage }) => [
     { tool: 'shell', args: { command: `head -c ${20 * MiB} /dev/zero | tr '\\0' 'x'` } },
-    { say: 'All work and no play. '.padEnd(64, '.'), repeat: (8 * MiB) / 64 },
+    { say: 'All work and no play. '.padEnd(64, '.'), repeat: ((stage.subject.longest ?? 8) * MiB) / 64 },
   ],
   ends: 'completed_with_warnings',
   holds(seen, report) {
