@@ -88,13 +88,13 @@ export const qwenDialect = (): AgentDialect =>
 const OPENCODE_ALLOWED = ['read', 'glob', 'grep', 'list', 'lsp', 'todoread', 'todowrite'];
 
 /**
- * OpenCode. Its own default lets everything pass, so all but reading is set to ask, and the config of the repository is left out. Plugins that lie
- * in `.opencode/plugin` of the repository it loads all the same, as code of the workspace that runs in the sandbox without a request. What it
- * tells of tokens is of the last answer alone.
+ * OpenCode. Its own default lets everything pass, so all but reading is set to ask; the config of the repository is left out, and so are the
+ * programs in its `.opencode` folder, which it would run at its start whatever it is told. Without a sandbox they run.
  */
 export const opencodeDialect = (): AgentDialect =>
   acpDialect({
     argv: () => ['acp'],
+    hidden: ['.opencode'],
     env: ({ places }) => ({
       // With the config of the repository its instructions are left out too; those are wanted.
       OPENCODE_CONFIG_CONTENT: JSON.stringify({ instructions: [`${places.workspace}/AGENTS.md`, `${places.workspace}/CLAUDE.md`] }),
