@@ -25,6 +25,7 @@ import { createRunner, type Runner } from '../runner/runner.ts';
 import { createScheduler, type Scheduler } from '../scheduler/scheduler.ts';
 import { createWorkspaces, type Workspaces } from '../workspaces/workspaces.ts';
 import { declaredAgents } from './declared-agents.ts';
+import { machineSecrets } from './machine-secrets.ts';
 import { createRepositories, type Repositories } from './repositories.ts';
 
 /** All that does work, put together once at start. */
@@ -100,7 +101,12 @@ export const createWorkingParts = async ({ home, settings, secrets, ledger, cloc
   });
   const grounds = createGrounds(home.stores);
   const policyOverride = (instanceId: string) => settings.instances[instanceId]?.policy;
-  const known = [...secrets, ...agents.flatMap(({ profiles }) => profiles.flatMap(({ secret }) => secret ?? []))];
+  const login = agents.flatMap(({ of }) => of.login);
+  const known = [
+    ...secrets,
+    ...machineSecrets(env, operatorHome(), login),
+    ...agents.flatMap(({ profiles }) => profiles.flatMap(({ secret }) => secret ?? [])),
+  ];
   const redactor = createRedactor(known);
   const printed = createRedactor([...known, ...placesOf(home)]);
   const homes = createAgentHomes(home.agents);
