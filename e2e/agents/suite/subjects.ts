@@ -7,15 +7,15 @@ export interface Subject {
   readonly scheme: 'bearer' | 'x-api-key' | 'x-goog-api-key';
   /** It tells neither what its commands print nor how they end: all that can be known of them is the call, and what its model is shown. */
   readonly silent?: true;
-  /** MiB of text in one answer beyond which it guesses that the context of its model is full, and ends its turn. Default: more than is tried. */
-  readonly longest?: number;
+  /** MiB of text in one answer that `huge` tries; 2.5 times that is printed by a command. Default: 8. Less for one that hands all of it to its model. */
+  readonly hugeMiB?: number;
 }
 
 /** Every agent that the suite knows how to set up. */
 export const SUBJECTS: readonly Subject[] = [
   { name: 'claude', scheme: 'x-api-key' },
   { name: 'codex', scheme: 'bearer' },
-  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, longest: 2 },
+  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, hugeMiB: 1 },
   { name: 'qwen', scheme: 'bearer' },
   { name: 'opencode', scheme: 'bearer' },
 ];
