@@ -152,13 +152,16 @@ const MiB = 1024 * 1024;
 
 const hugeMiB = ({ subject }: Stage): number => subject.hugeMiB ?? 8;
 
+/** A text so long in which no line comes twice: agents take a model that repeats itself for one that is caught in a loop. */
+const story = (size: number): string => Array.from({ length: size / 32 }, (_, at) => `${`On day ${at} it rained.`.padEnd(31, ' ')}\n`).join('');
+
 const huge: AgentScenario = {
   name: 'huge',
   proves: 'eight MiB of text and a command that prints twenty neither break nor stall anything',
   task: { expects: 'answer' },
   turns: ({ stage }) => [
     { tool: 'shell', args: { command: `head -c ${2.5 * hugeMiB(stage) * MiB} /dev/zero | tr '\\0' 'x'` } },
-    { say: 'All work and no play. '.padEnd(64, '.'), repeat: (hugeMiB(stage) * MiB) / 64 },
+    { say: story(hugeMiB(stage) * MiB) },
   ],
   ends: 'completed_with_warnings',
   holds(seen, report) {
