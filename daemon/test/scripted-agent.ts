@@ -3,7 +3,7 @@ import { createLineReader } from '../src/executors/agents/agent-lines.ts';
 import type { AgentDialect, AgentLaunch, Conversation } from '../src/executors/agents/dialect.ts';
 import type { AgentRequest, PermissionAnswer } from '../src/executors/executor.ts';
 
-export type Said = Record<string, any>;
+export type Said = Readonly<Record<string, unknown>>;
 
 /** The program's side of a conversation, as a test plays it. */
 export interface ScriptedProgram {

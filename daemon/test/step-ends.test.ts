@@ -115,7 +115,7 @@ describe('a command', () => {
     expect(change.files.map(({ path }) => path)).toEqual(['src/a.txt', 'task.json']);
     const rows = of.ledger.read.artifacts({ step_id: step.id });
     const output = rows.find(({ kind }) => kind === 'output')!;
-    expect(output.redactions).toBe(1);
+    expect(output.redactions).toEqual({ known_value: 1 });
     expect((await of.artifacts.read(output.sha256)).toString()).not.toContain('the-secret-value');
     expect(rows.find(({ kind }) => kind === 'out_file')).toMatchObject({ name: 'report.txt' });
   });

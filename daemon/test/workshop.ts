@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import type { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import { STEP_STATES } from '@fairlead/shared/contract/states';
@@ -11,6 +11,10 @@ import { createAgentHomes } from '../src/runner/agent-homes.ts';
 import type { ChangeGate, RunRecord, StepRecord } from '../src/core/records.ts';
 import { createDelivery } from '../src/delivery/delivery.ts';
 import { bindGate } from '../src/delivery/gates.ts';
+import type { DeclaredProfile } from '../src/executors/agents/agent-executor.ts';
+import { agentExecutors } from '../src/executors/agents/agents.ts';
+import { KNOWN_AGENTS } from '../src/executors/agents/known-agents.ts';
+import type { Executor } from '../src/executors/executor.ts';
 import type { DeclaredCommand } from '../src/executors/command.ts';
 import { createExecutors } from '../src/executors/registry.ts';
 import { openArtifactFiles } from '../src/ledger/artifact-files.ts';
@@ -27,6 +31,8 @@ import { testRepository } from './repository.ts';
 export interface WorkshopOptions {
   readonly home?: string;
   readonly commands?: readonly DeclaredCommand[];
+  /** Profiles of an agent, by name, with what they say beside the defaults; `program` speaks as Claude Code does. */
+  readonly agents?: { readonly program: string; readonly profiles: Readonly<Record<string, Partial<DeclaredProfile>>> };
   readonly policy?: () => ProjectPolicy | undefined;
   readonly secrets?: readonly string[];
   readonly parallelism?: number;
@@ -35,6 +41,37 @@ export interface WorkshopOptions {
   readonly policyRef?: string;
 }
 
+const agentsOf = (home: string, { program, profiles }: NonNullable<WorkshopOptions['agents']>): Executor[] =>
+  agentExecutors({
+    agents: [
+      {
+        name: 'claude',
+        of: { ...KNOWN_AGENTS['claude']!, program },
+        profiles: Object.entries(profiles).map(([name, profile]) => ({
+          name,
+          model: undefined,
+          approval: 'auto',
+          network: 'none',
+          budget: {},
+          time_ms: undefined,
+          permission_ms: 20_000,
+          limits: {},
+          rules: { allow: [], deny: [] },
+          resumes: true,
+          base_url: 'http://127.0.0.1:9',
+          secret: 'a-secret-of-no-worth',
+          env: {},
+          ...profile,
+        })),
+      },
+    ],
+    folders: () => [dirname(process.execPath)],
+    operator_home: home,
+    scratch: home,
+    sockets: join(home, 'sockets'),
+    now: () => systemClock.now(),
+  });
+
 /** The one instance of a workshop. */
 export const INSTANCE = `ins_${'abcdefghij'.padEnd(26, 'q')}`;
 export const LOCAL = { principal: { id: 'operator', name: 'operator' }, authority: 'local' as const };
@@ -42,7 +79,8 @@ export const LOCAL = { principal: { id: 'operator', name: 'operator' }, authorit
 /** Everything of a daemon but its API and its commands, put together over real git, SQLite and processes. */
 export const openWorkshop = async (options: WorkshopOptions = {}) => {
   const home = options.home ?? mkdtempSync(join(tmpdir(), 'fairlead-home-'));
-  for (const folder of ['stores', 'artifacts', 'workspaces', 'sandbox']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
+  for (const folder of ['stores', 'artifacts', 'workspaces', 'sandbox', 'sockets'])
+    mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   const clock = systemClock;
   const log = createLog({ part: 'workshop', level: options.log ?? 'silent' });
   const ledger = openLedger({ file: join(home, 'ledger.db'), clock });
@@ -50,7 +88,11 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
   const workspaces = createWorkspaces(join(home, 'workspaces'));
   const confining = await detectConfinement({ folder: join(home, 'sandbox'), toolchain: [] });
   const redactor = createRedactor(options.secrets ?? []);
-  const executors = createExecutors({ commands: options.commands ?? [], clock });
+  const executors = createExecutors({
+    commands: options.commands ?? [],
+    agents: options.agents ? agentsOf(home, options.agents) : [],
+    clock,
+  });
   const grounds = createGrounds(join(home, 'stores'));
   const printed = createRedactor([...(options.secrets ?? []), home]);
   const shared = {

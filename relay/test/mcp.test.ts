@@ -68,7 +68,7 @@ beforeAll(async () => {
         media_type: 'text/plain',
         size: Buffer.byteLength(text),
         sha256: '0'.repeat(64),
-        redactions: 0,
+        redactions: {},
         created_at: '2026-01-01T00:00:00.000Z',
       });
     if (operation === 'get_artifact_content') {

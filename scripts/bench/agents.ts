@@ -93,7 +93,7 @@ const bareRate = async (): Promise<number> => {
   }
 };
 
-async function* parsedLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<unknown> {
+async function* parsedLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator {
   let rest = '';
   const decoder = new TextDecoder();
   for await (const chunk of bytes) {

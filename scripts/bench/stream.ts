@@ -21,7 +21,7 @@ const relay = (): void => {
   const sockets = new WebSocketServer({ server, perMessageDeflate: false });
   sockets.on('connection', (opened) => {
     socket = opened;
-    opened.on('message', (data) => reader?.write(data as Buffer));
+    opened.on('message', (data) => reader?.write(data));
   });
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Change, Event, Gate, StepResult } from '@fairlead/shared/contract/resources';
+import type { Change, Event, StepResult } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import { STEP_STATES, type ExitCode } from '@fairlead/shared/contract/states';
 import type { TaskInput } from '@fairlead/shared/contract/task';
 import { followStep, type Planner } from '@fairlead/e2e/rig/planner';

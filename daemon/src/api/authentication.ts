@@ -1,7 +1,7 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { InstanceId } from '@fairlead/shared/contract/ids';
 import { parseStrictJson } from '@fairlead/shared/contract/json';
-import { Principal } from '@fairlead/shared/contract/resources';
+import { Principal } from '@fairlead/shared/contract/values';
 import { bearerOf } from '@fairlead/shared/kit/http-server';
 import { hashSecret } from '@fairlead/shared/kit/secret';
 import type { IncomingHttpHeaders } from 'node:http';

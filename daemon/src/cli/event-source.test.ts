@@ -12,8 +12,8 @@ describe('blocksOf', () => {
       const blocks: unknown[] = [];
       for await (const block of blocksOf(chunks(text.subarray(0, cut), text.subarray(cut)))) blocks.push(block);
       expect(blocks).toEqual([
-        { type: 'begin', data: '{"a":"ü"}' },
-        { type: 'message', data: '{"b":1}' },
+        { type: 'begin', data: '{"a":"ü"}', id: '1' },
+        { type: 'message', data: '{"b":1}', id: undefined },
       ]);
     }
   });

@@ -1,6 +1,8 @@
 import type { OperationName, InputOf, OutputOf } from '@fairlead/shared/contract/operations/table';
 import type { Delegation } from '@fairlead/shared/contract/operations/daemon-admin';
-import type { ExecutorInfo, Instance, Principal } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
+import type { Instance } from '@fairlead/shared/contract/resources';
+import type { Principal } from '@fairlead/shared/contract/values';
 import type { Authority, Confinement } from '@fairlead/shared/contract/states';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type * as z from 'zod';

@@ -7,7 +7,7 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import { OPERATIONS, type CallOf } from '@fairlead/shared/contract/operations/table';
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { manualClock } from '@fairlead/shared/kit/clock';
 import { hashSecret } from '@fairlead/shared/kit/secret';

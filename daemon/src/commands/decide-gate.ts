@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Gate } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import type { GateRecord, StepRecord } from '../core/records.ts';
 import { approvedEvent } from '../core/verdict.ts';
 import { BY_DAEMON } from '../core/records.ts';

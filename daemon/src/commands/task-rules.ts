@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import { STEP_STATES } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
 import type { InstanceRecord, RunRecord } from '../core/records.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '@fairlead/shared/contract/json';
-import type { GateBinding, PermissionBinding } from '@fairlead/shared/contract/resources';
+import type { GateBinding, PermissionBinding } from '@fairlead/shared/contract/gates';
 import type { ValidationRecord } from './records.ts';
 
 /** SHA-256 of text as `sha256:<hex>`. A pure function, so it may stand in core. */

@@ -1,13 +1,6 @@
-import type {
-  ARTIFACT_KINDS,
-  ChangedFile,
-  EventType,
-  FenceFinding,
-  GateBinding,
-  PermissionBinding,
-  Integrated,
-  Principal,
-} from '@fairlead/shared/contract/resources';
+import type { ARTIFACT_KINDS, ChangedFile, EventType, FenceFinding, Integrated } from '@fairlead/shared/contract/resources';
+import type { GateBinding, PermissionBinding } from '@fairlead/shared/contract/gates';
+import type { Principal } from '@fairlead/shared/contract/values';
 import type { Usage } from '@fairlead/shared/contract/activity';
 import type { GateReason } from '@fairlead/shared/contract/project-policy';
 import type { AttemptState, Authority, ChangeState, Confinement, GateState, RunState, StepState } from '@fairlead/shared/contract/states';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';
 import { durationMs } from '@fairlead/shared/contract/task';
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { expireGates } from '../commands/decide-gate.ts';
 import { pathFolders } from '../config/environment.ts';

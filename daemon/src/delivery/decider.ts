@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Principal } from '@fairlead/shared/contract/resources';
+import type { Principal } from '@fairlead/shared/contract/values';
 import type { Authority } from '@fairlead/shared/contract/states';
 import { digestOf } from '../core/digest.ts';
 import type { Cause, ChangeRecord, GrantRecord } from '../core/records.ts';

@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { GATE_REASONS, type ProjectPolicy } from '@fairlead/shared/contract/project-policy';
-import type { GateBinding } from '@fairlead/shared/contract/resources';
+import type { GateBinding } from '@fairlead/shared/contract/gates';
 import { gateDigest, validationDigest } from '../core/digest.ts';
 import { BY_DAEMON } from '../core/records.ts';
 import type { ChangeGate, ChangeRecord, GateRecord, ValidationRecord } from '../core/records.ts';

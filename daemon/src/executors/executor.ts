@@ -1,5 +1,5 @@
 import type { ActivityItem, Usage } from '@fairlead/shared/contract/activity';
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { ApprovalMode, Confinement, Outcome } from '@fairlead/shared/contract/states';
 import type { PermissionRules } from '@fairlead/shared/contract/permission-rules';
 import type { TaskSpec } from '@fairlead/shared/contract/task';

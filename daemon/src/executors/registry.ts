@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { DeclaredCommand } from './command.ts';

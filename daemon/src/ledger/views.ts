@@ -1,5 +1,6 @@
 import { isoTime } from '@fairlead/shared/kit/clock';
-import type { Artifact, Attempt, Change, Event, Gate, Grant, Run, Step, Validation } from '@fairlead/shared/contract/resources';
+import type { Artifact, Attempt, Change, Event, Grant, Run, Step, Validation } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
 import { formatCursor } from '../core/cursor.ts';
 import { runProgress } from '../core/progress.ts';

@@ -1,4 +1,4 @@
-import type { Principal } from '@fairlead/shared/contract/resources';
+import type { Principal } from '@fairlead/shared/contract/values';
 import type { GrantRecord } from '../core/records.ts';
 
 /**

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { systemClock } from '@fairlead/shared/kit/clock';
@@ -90,21 +91,40 @@ const allPids = async (): Promise<number[]> => (LINUX ? (await readdir('/proc'))
 
 /** Live processes below one process, however deep, whatever session they are in. Linux only; elsewhere none. */
 export const descendantsOf = async (root: number): Promise<number[]> => {
-  const listed = await listedBelow(root);
+  const listed = listedBelow(root);
   if (listed === undefined) return scannedBelow(root);
-  const live = await Promise.all(listed.map(async (pid) => ({ pid, stat: await linuxStat(pid) })));
-  return live.filter(({ stat }) => stat !== undefined && !ENDED.has(stat.state)).map(({ pid }) => pid);
+  return listed.filter((pid) => {
+    const text = readNow(`/proc/${pid}/stat`);
+    return text !== undefined && !ENDED.has(parseStat(text).state);
+  });
+};
+
+/** At once: these files lie in no disk, and a stop that waits its turn in a pool of threads for each of them is a slow one. */
+const readNow = (path: string): string | undefined => {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    // The process has ended, or is not ours to look at.
+    return undefined;
+  }
+};
+
+const threadsOf = (pid: number): string[] => {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 };
 
 /** The children that the kernel lists for each thread, and theirs; undefined where it keeps no such list. Far fewer files than all of /proc. */
-const listedBelow = async (root: number): Promise<number[] | undefined> => {
+const listedBelow = (root: number): number[] | undefined => {
   const found: number[] = [];
   const open = [root];
   for (let pid = open.pop(); pid !== undefined; pid = open.pop()) {
-    const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-    for (const thread of threads) {
-      const text = await readText(`/proc/${pid}/task/${thread}/children`);
-      if (text === undefined && pid === root && (await linuxStat(root))) return undefined;
+    for (const thread of threadsOf(pid)) {
+      const text = readNow(`/proc/${pid}/task/${thread}/children`);
+      if (text === undefined && pid === root && readNow(`/proc/${root}/stat`) !== undefined) return undefined;
       const children = (text ?? '')
         .split(' ')
         .map(Number)

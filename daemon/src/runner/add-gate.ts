@@ -1,7 +1,7 @@
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { GateReason } from '@fairlead/shared/contract/project-policy';
-import type { GateBinding } from '@fairlead/shared/contract/resources';
+import type { GateBinding } from '@fairlead/shared/contract/gates';
 import { gateDigest } from '../core/digest.ts';
 import { BY_DAEMON, type ChangeRecord, type ChangeGate } from '../core/records.ts';
 import type { Tx } from '../ledger/ledger.ts';

@@ -6,7 +6,7 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { canonicalJson } from '@fairlead/shared/contract/json';
 import { LIMITS } from '@fairlead/shared/contract/limits';
-import type { PermissionBinding } from '@fairlead/shared/contract/resources';
+import type { PermissionBinding } from '@fairlead/shared/contract/gates';
 import { printable } from '@fairlead/shared/kit/printable';
 import { gateDigest, sha256 } from '../core/digest.ts';
 import { BY_DAEMON, type EventRecord, type GateRecord, type PermissionGate, type StepRecord } from '../core/records.ts';

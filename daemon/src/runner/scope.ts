@@ -1,4 +1,4 @@
-import type { GateBinding } from '@fairlead/shared/contract/resources';
+import type { GateBinding } from '@fairlead/shared/contract/gates';
 import type { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';

@@ -1,6 +1,7 @@
 import type { Activity } from '@fairlead/shared/contract/activity';
 import type { OutputOf, RemoteName, CallOf } from '@fairlead/shared/contract/operations/table';
-import type { Gate, Step } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
+import type { Step } from '@fairlead/shared/contract/resources';
 import { until } from '../../rig/processes.ts';
 import { withArgument, withVariable, type SeenProcess } from './processes-with.ts';
 import type { Stage } from './stage.ts';

@@ -1,5 +1,6 @@
 import type { Activity } from '@fairlead/shared/contract/activity';
-import type { Artifact, Attempt, Change, Event, Gate, Step, Validation } from '@fairlead/shared/contract/resources';
+import type { Artifact, Attempt, Change, Event, Step, Validation } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import type { StepState } from '@fairlead/shared/contract/states';
 import type { TaskInput } from '@fairlead/shared/contract/task';
 import type { Report } from '../../scenarios/scenario.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { OPERATIONS, type CallOf, type DaemonName, type OutputOf } from '@fairlead/shared/contract/operations/table';
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import { makeRepository } from '../../rig/repositories.ts';
 import { raiseStack, type Stack, type StackInstance } from '../../rig/stack.ts';
 import type { InstalledAgent } from '../install.ts';

@@ -2,7 +2,7 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newRelayId } from '@fairlead/shared/contract/ids';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Scope } from '@fairlead/shared/contract/operations/operation';
-import type { Principal } from '@fairlead/shared/contract/resources';
+import type { Principal } from '@fairlead/shared/contract/values';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import { hashSecret, mintSecret } from '@fairlead/shared/kit/secret';
 import { fullBucket, take, type Bucket } from '../core/rate.ts';

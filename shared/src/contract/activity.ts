@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Time } from './time.ts';
+import { Time } from './values.ts';
 
 /**
  * What an executor does while it works, in one vocabulary whatever agent it is. Everything here is told by the executor, so it is

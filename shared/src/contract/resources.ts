@@ -1,34 +1,16 @@
 import * as z from 'zod';
 import { ERROR_CODES } from './error-table.ts';
 import { ArtifactId, AttemptId, ChangeId, GateId, GrantId, InstanceId, RunId, StepId, ValidationId } from './ids.ts';
-import { GATE_REASONS } from './project-policy.ts';
-import {
-  ATTEMPT_STATES,
-  APPROVAL_MODES,
-  AUTHORITIES,
-  CHANGE_STATES,
-  CONFINEMENTS,
-  GATE_KINDS,
-  GATE_STATES,
-  RUN_PROGRESS,
-  RUN_STATES,
-  STEP_STATE_NAMES,
-} from './states.ts';
-import { Time } from './time.ts';
-import { TOOL_KINDS, Usage } from './activity.ts';
+import { ATTEMPT_STATES, AUTHORITIES, CHANGE_STATES, CONFINEMENTS, RUN_PROGRESS, RUN_STATES, STEP_STATE_NAMES } from './states.ts';
+import { Gate } from './gates.ts';
+import { ExecutorInfo } from './executors.ts';
+import { Commit, Digest, Principal, Time } from './values.ts';
+import { Usage } from './activity.ts';
 
 /**
  * What operations answer. Answers are read tolerantly by older and newer parts, so these are loose objects on the way in;
  * the daemon builds them from rows. Times are RFC 3339 in UTC; text that came from a planner or an agent is untrusted.
  */
-const Commit = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
-const Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
-
-export const Principal = z.object({
-  id: z.string().max(200).describe('Stable subject: "operator", or a planner\'s id at its relay'),
-  name: z.string().max(200),
-});
-export type Principal = z.infer<typeof Principal>;
 
 /** Opaque: an instance's position in the ledger that gave it. Both wait_step and event streams resume from it. */
 export const Cursor = z.string().regex(/^c[0-9a-z]{8}\.[0-9a-z]{1,11}$/, { error: 'must be a cursor that Fairlead gave' });
@@ -164,72 +146,6 @@ export const Validation = z.object({
 });
 export type Validation = z.infer<typeof Validation>;
 
-export const GateBinding = z.object({
-  instance_id: InstanceId,
-  step_id: StepId,
-  base_commit: Commit,
-  target_ref: z.string(),
-  target_commit: Commit,
-  resulting_tree: Commit,
-  diff_digest: Digest,
-  validation_digests: z.array(Digest),
-  policy_digest: Digest,
-});
-export type GateBinding = z.infer<typeof GateBinding>;
-
-/** One command of what an agent asks for, as it was parsed. All of it is untrusted text with hidden characters made visible. */
-export const ShownCommand = z.object({
-  argv: z.array(z.string()),
-  assignments: z.array(z.string()).describe('NAME=value before the command'),
-  redirects: z.array(z.string()),
-  cwd: z.string().nullable().describe('Where it would run, if that can be told; null is the workspace'),
-  runs: z.array(z.string()).describe('Files of the workspace that it would execute'),
-});
-export type ShownCommand = z.infer<typeof ShownCommand>;
-
-/** What a gate of kind permission holds: one request of an agent, and the workspace files that it would execute. */
-export const PermissionBinding = z.object({
-  instance_id: InstanceId,
-  step_id: StepId,
-  executor: z.string(),
-  tool: z.string().describe("The agent's own name of the tool. Untrusted"),
-  tool_kind: z.enum(TOOL_KINDS),
-  rule: z.string().describe('The rule that asks a person'),
-  reason: z.string(),
-  commands: z.array(ShownCommand).describe('What would run, parsed'),
-  reads: z.array(z.string()),
-  writes: z.array(z.string()),
-  urls: z.array(z.string()),
-  diff: z.string().nullable().describe('What an edit would change. Untrusted'),
-  input: z.string().describe('The whole input of the tool as JSON, hidden characters made visible'),
-  input_digest: Digest.describe('Of the input as the agent sent it'),
-  files: z
-    .array(z.object({ path: z.string(), digest: Digest.nullable() }))
-    .describe('Workspace files that it would execute, as they were; looked at again before it may go on'),
-  policy_digest: Digest,
-});
-export type PermissionBinding = z.infer<typeof PermissionBinding>;
-
-export const Gate = z.object({
-  id: GateId,
-  kind: z.enum(GATE_KINDS).describe('change: finished work before it lands; permission: something that an agent at work asks for'),
-  step_id: StepId,
-  attempt_id: AttemptId.nullable().describe('The attempt that asked; for kind permission'),
-  change_id: ChangeId.nullable().describe('For kind change'),
-  state: z.enum(GATE_STATES),
-  reasons: z.array(z.enum(GATE_REASONS)),
-  digest: Digest.describe('Name this digest when you approve: it binds the decision to what you saw'),
-  binding: GateBinding.nullable().describe('For kind change'),
-  permission: PermissionBinding.nullable().describe('For kind permission'),
-  opened_at: Time,
-  expires_at: Time,
-  decided_at: Time.nullable(),
-  decided_by: Principal.nullable(),
-  authority: z.enum(AUTHORITIES).nullable(),
-  comment: z.string().nullable(),
-});
-export type Gate = z.infer<typeof Gate>;
-
 export const ARTIFACT_KINDS = [
   'task_original',
   'task',
@@ -319,40 +235,6 @@ export const Event = z.object({
   hash: Digest.describe('SHA-256 over prev_hash, instance_prev_hash and the canonical JSON of the event, with a line feed between them'),
 });
 export type Event = z.infer<typeof Event>;
-
-export const EXECUTOR_KINDS = ['patch', 'command', 'simulation', 'claude', 'codex', 'acp'] as const;
-export type ExecutorKind = (typeof EXECUTOR_KINDS)[number];
-
-/** What an operator's profile holds an agent to. A planner picks a profile by name and cannot widen it. */
-export const ExecutorLimits = z.object({
-  model: z.string().nullable(),
-  approval: z.enum(APPROVAL_MODES).describe('What happens to requests that no rule settles'),
-  network: z.array(z.string()).describe('Hosts beside its model that it may reach; "*" is every public host'),
-  time_ms: z.number().int().nullable(),
-  tokens: z.number().int().nullable(),
-  cost_usd: z.number().nullable(),
-  turns: z.number().int().nullable(),
-  resumes: z.boolean().describe('Whether a later attempt can go on with its session'),
-});
-export type ExecutorLimits = z.infer<typeof ExecutorLimits>;
-
-export const ExecutorInfo = z.object({
-  id: z.string(),
-  kind: z.enum(EXECUTOR_KINDS),
-  description: z.string(),
-  available: z.boolean(),
-  reason: z.string().nullable().describe('Why not, when not available'),
-  checked: z.string().describe('How availability was found out'),
-  version: z.string().nullable().describe('What the program says of itself; null where there is no program'),
-  signed_in: z
-    .enum(['yes', 'no', 'unknown', 'not_needed'])
-    .describe('Whether it can reach its model, as far as that can be told without spending a call'),
-  limits: ExecutorLimits.nullable().describe('What its profile holds it to; null where it has none'),
-  confinement: z.enum(CONFINEMENTS).nullable(),
-  simulated: z.boolean(),
-  default: z.boolean(),
-});
-export type ExecutorInfo = z.infer<typeof ExecutorInfo>;
 
 export const Budget = z.object({
   steps: z.number().int().nonnegative().nullable().describe('Steps that may be submitted or retried; null is no limit'),

@@ -4,7 +4,7 @@ import { FairleadError } from '../contract/errors.ts';
 import { InstanceId } from '../contract/ids.ts';
 import { canonicalJson, parseStrictJson } from '../contract/json.ts';
 import { PublicKey, type Delegation, type Envelope } from '../contract/operations/daemon-admin.ts';
-import { Time } from '../contract/time.ts';
+import { Time } from '../contract/values.ts';
 import { instanceIdOf, openEnvelope, signEnvelope, type KeyPair } from './signature.ts';
 
 export const CERTIFICATE_TYPE = 'application/vnd.fairlead.certificate.v1+json';

@@ -3,7 +3,7 @@ import { ConnectorId, InstanceId } from '../contract/ids.ts';
 import { Problem } from '../contract/errors.ts';
 import { LIMITS } from '../contract/limits.ts';
 import { Delegation, PublicKey } from '../contract/operations/daemon-admin.ts';
-import { Principal } from '../contract/resources.ts';
+import { Principal } from '../contract/values.ts';
 import { AUTHORITIES } from '../contract/states.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { Gate } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import type { Command } from 'commander';
 import { addCommand, type Streams } from '../context.ts';
 import { gateTable, gateText } from '../shown/changes.ts';

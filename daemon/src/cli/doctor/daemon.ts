@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import type { ExecutorInfo, Instance, InstanceSummary } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
+import type { Instance, InstanceSummary } from '@fairlead/shared/contract/resources';
 import { createApp, listen } from '@fairlead/shared/kit/http-server';
 import { inspectRepository } from '../../git/repository.ts';
 import type { CliContext } from '../context.ts';

@@ -27,37 +27,31 @@ const usageText = ({ model, input_tokens, output_tokens, cost_usd, turns }: Usag
 const MARKS = { pending: '[ ]', in_progress: '[~]', completed: '[x]' } as const;
 const LEVELS: Readonly<Record<'info' | 'warning' | 'error', Colour>> = { info: 'dim', warning: 'yellow', error: 'red' };
 
-const shown = (item: ActivityItem, { colour }: Ink): string => {
-  switch (item.kind) {
-    case 'text':
-      return printable(item.text.trimEnd(), { multiline: true });
-    case 'thought':
-      return colour('dim', indented(item.text));
-    case 'output':
-      return indented(item.text);
-    case 'tool_call':
-      return `${colour('cyan', '>')} ${colour('bold', printable(item.title))}`;
-    case 'tool_result': {
-      const text = indented(item.text, RESULT_LINES);
-      if (item.status === 'completed') return colour('dim', text);
-      const how = item.status === 'denied' ? 'denied' : `failed${item.exit_code === null ? '' : ` (exit ${item.exit_code})`}`;
-      return `${colour('red', `  ${how}`)}\n${text}`;
-    }
-    case 'file_change':
-      return `${colour('green', '*')} ${item.change} ${printable(item.path)}`;
-    case 'plan':
-      return item.entries.map(({ text, status }) => `  ${MARKS[status]} ${printable(text)}`).join('\n');
-    case 'usage':
-      return colour('dim', `  ${printable(usageText(item.usage))}`);
-    case 'notice':
-      return colour(LEVELS[item.level], `! ${printable(item.text)}`);
-    case 'raw':
-      return '';
-  }
+type Shown = { readonly [K in ActivityItem['kind']]: (item: Extract<ActivityItem, { kind: K }>, ink: Ink) => string };
+
+const resultText = ({ text, status, exit_code }: Extract<ActivityItem, { kind: 'tool_result' }>, { colour }: Ink): string => {
+  const shown = indented(text, RESULT_LINES);
+  if (status === 'completed') return colour('dim', shown);
+  const how = status === 'denied' ? 'denied' : `failed${exit_code === null ? '' : ` (exit ${exit_code})`}`;
+  return `${colour('red', `  ${how}`)}\n${shown}`;
+};
+
+/** How each kind looks; raw input is for `--json` alone. */
+const SHOWN: Shown = {
+  text: ({ text }) => printable(text.trimEnd(), { multiline: true }),
+  thought: ({ text }, { colour }) => colour('dim', indented(text)),
+  output: ({ text }) => indented(text),
+  tool_call: ({ title }, { colour }) => `${colour('cyan', '>')} ${colour('bold', printable(title))}`,
+  tool_result: resultText,
+  file_change: ({ change, path }, { colour }) => `${colour('green', '*')} ${change} ${printable(path)}`,
+  plan: ({ entries }) => entries.map(({ text, status }) => `  ${MARKS[status]} ${printable(text)}`).join('\n'),
+  usage: ({ usage }, { colour }) => colour('dim', `  ${printable(usageText(usage))}`),
+  notice: ({ level, text }, { colour }) => colour(LEVELS[level], `! ${printable(text)}`),
+  raw: () => '',
 };
 
 /** One item for a person; empty for what only `--json` shows. Untrusted text is made inert. */
 export const activityText = (activity: Activity, ink: Ink): string => {
   const known = Item.safeParse(activity);
-  return known.success ? shown(known.data, ink) : '';
+  return known.success ? (SHOWN[known.data.kind] as (item: ActivityItem, ink: Ink) => string)(known.data, ink) : '';
 };

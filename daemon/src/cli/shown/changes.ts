@@ -1,4 +1,5 @@
-import type { Artifact, Change, Gate } from '@fairlead/shared/contract/resources';
+import type { Artifact, Change } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import { printable } from '@fairlead/shared/kit/printable';
 import { permissionText } from './permission.ts';
 import { bytes, columns, count, fields, short } from '../layout.ts';

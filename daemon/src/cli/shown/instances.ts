@@ -1,4 +1,5 @@
-import type { ExecutorInfo, Instance, InstanceSummary, Run } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
+import type { Instance, InstanceSummary, Run } from '@fairlead/shared/contract/resources';
 import { columns, fields, short } from '../layout.ts';
 
 export const instanceTable = (instances: readonly InstanceSummary[]): string =>

@@ -1,4 +1,5 @@
-import type { Change, Gate, Step } from '@fairlead/shared/contract/resources';
+import type { Change, Step } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import { printable } from '@fairlead/shared/kit/printable';
 import { permissionText } from './permission.ts';
 import { short } from '../layout.ts';

@@ -1,4 +1,4 @@
-import type { PermissionBinding } from '@fairlead/shared/contract/resources';
+import type { PermissionBinding } from '@fairlead/shared/contract/gates';
 import { printable } from '@fairlead/shared/kit/printable';
 import { fields } from '../layout.ts';
 

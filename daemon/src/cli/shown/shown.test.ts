@@ -1,4 +1,5 @@
-import type { Change, Gate, Step, Validation } from '@fairlead/shared/contract/resources';
+import type { Change, Step, Validation } from '@fairlead/shared/contract/resources';
+import type { Gate } from '@fairlead/shared/contract/gates';
 import { describe, expect, it } from 'vitest';
 import { changeText } from './changes.ts';
 import { nextFor } from './next.ts';

@@ -15,7 +15,10 @@ decision = "ask_user"
 priority = 999
 `;
 
-/** Gemini CLI. Reading and searching in the workspace run without a request; everything else asks. */
+/**
+ * Gemini CLI. Reading and searching in the workspace run without a request; everything else asks. It does not tell the output of commands, and
+ * tells what it used at the end alone. It finds a session again only when it is started in a later minute than the one that began the session.
+ */
 export const geminiDialect = (): AgentDialect =>
   acpDialect({
     argv: ({ model, places }) => [
@@ -47,7 +50,10 @@ export const geminiDialect = (): AgentDialect =>
 
 const QWEN_SETTINGS = '.qwen/system-settings.json';
 
-/** Qwen Code. It ends its turn as soon as something is denied: that is how it takes a no. */
+/**
+ * Qwen Code. Reading and searching run without a request; every command and edit asks. It ends its turn, as if all were well, as soon as
+ * something is denied. While its model says that a limit is reached it tries again by itself and tells nobody, until the attempt's time is over.
+ */
 export const qwenDialect = (): AgentDialect =>
   acpDialect({
     argv: () => ['--acp', '--auth-type', 'openai', '--approval-mode', 'default'],
@@ -68,8 +74,9 @@ export const qwenDialect = (): AgentDialect =>
         general: { enableAutoUpdate: false, disableAutoUpdate: true },
         security: { folderTrust: { enabled: true } },
         disableAllHooks: true,
-        // Asks the model for a further prompt once the work is done.
+        // Further calls of the model that it would make for itself when the work is done, in part with tools that ask nobody.
         ui: { enableFollowupSuggestions: false },
+        memory: { enableManagedAutoMemory: false, enableManagedAutoDream: false, enableAutoSkill: false },
         // Of itself it runs commands that it holds for harmless without asking.
         permissions: { ask: ['run_shell_command', 'edit', 'write_file', 'web_fetch'] },
       }),
@@ -80,10 +87,14 @@ export const qwenDialect = (): AgentDialect =>
 
 const OPENCODE_ALLOWED = ['read', 'glob', 'grep', 'list', 'lsp', 'todoread', 'todowrite'];
 
-/** OpenCode. Its own default lets everything pass, so all but reading is set to ask; the config of the repository is left out. */
+/**
+ * OpenCode. Its own default lets everything pass, so all but reading is set to ask; the config of the repository is left out, and so are the
+ * programs in its `.opencode` folder, which it would run at its start whatever it is told. Without a sandbox they run.
+ */
 export const opencodeDialect = (): AgentDialect =>
   acpDialect({
     argv: () => ['acp'],
+    hidden: ['.opencode'],
     env: ({ places }) => ({
       // With the config of the repository its instructions are left out too; those are wanted.
       OPENCODE_CONFIG_CONTENT: JSON.stringify({ instructions: [`${places.workspace}/AGENTS.md`, `${places.workspace}/CLAUDE.md`] }),

@@ -41,7 +41,7 @@ const nameOf = ({ id, told, first }: AcpCall): string =>
   'other';
 
 export const acpToolKind = (call: AcpCall): ToolKind => {
-  if (/^mcp_/.test(nameOf(call))) return 'mcp';
+  if (nameOf(call).startsWith('mcp_')) return 'mcp';
   const { kind } = call.told;
   return KINDS.has(kind) ? (kind as ToolKind) : 'other';
 };

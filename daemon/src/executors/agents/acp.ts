@@ -8,7 +8,7 @@ import { NotStarted, startAnswer, startFailure } from './rpc-start.ts';
 import { isObject, objectOf, objectsOf, textOf, type Message } from './untrusted.ts';
 
 /** In what the agents differ that speak the protocol. */
-export interface AcpAgent extends Pick<AgentDialect, 'argv' | 'env' | 'files'> {
+export interface AcpAgent extends Pick<AgentDialect, 'argv' | 'env' | 'files' | 'hidden'> {
   /** The mode of a session in which the agent asks before it acts; undefined where there is but one, or its arguments say it. */
   readonly mode?: string;
 }
@@ -217,10 +217,11 @@ class AcpConversation {
 }
 
 /** Speaks the Agent Client Protocol with an agent. */
-export const acpDialect = ({ argv, env, files, ...more }: AcpAgent): AgentDialect => ({
+export const acpDialect = (agent: AcpAgent): AgentDialect => ({
   ends: true,
-  argv,
-  env,
-  files,
-  converse: (talk) => new AcpConversation(talk, { argv, env, files, ...more }).run(),
+  argv: agent.argv,
+  env: agent.env,
+  files: agent.files,
+  ...(agent.hidden && { hidden: agent.hidden }),
+  converse: (talk) => new AcpConversation(talk, agent).run(),
 });

@@ -1,4 +1,4 @@
-import type { ExecutorInfo } from '@fairlead/shared/contract/resources';
+import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { Executor } from '../executor.ts';
 import type { AgentProfile } from '../executor.ts';
 import { runAgent } from './agent-run.ts';

@@ -30,46 +30,37 @@ const ofProcess = ({ name, end }: AgentFacts): Pick<ExecutorResult, 'outcome' | 
   return undefined;
 };
 
+/** What each way in which an agent says that it ended means. Its own words are untrusted, and stand in the message alone. */
+const ENDINGS: Readonly<Record<Conversation['ended'], (facts: AgentFacts) => Pick<ExecutorResult, 'outcome' | 'reason' | 'resets_in_ms'>>> =
+  {
+    success: ({ name, end, ended_by_us }) =>
+      ended_by_us || end.exit_code === 0
+        ? { outcome: 'finished' }
+        : failure('crashed', 'agent_exit_status', `${name} says that it succeeded, but ${howItEnded(end)}`),
+    quota: ({ name, conversation: { code, message, resets_in_ms } }) => ({
+      ...failure('quota', code ?? 'quota_reached', message || `${name} has reached its limit`),
+      ...(resets_in_ms !== undefined && { resets_in_ms }),
+    }),
+    refused: ({ name, conversation: { code, message } }) =>
+      failure('refused', code ?? 'agent_refused', message || `${name} refused the task`),
+    failed: ({ name, conversation: { code, message } }) =>
+      failure('crashed', code ?? 'agent_failed', message || `${name} says that it failed`),
+    interrupted: ({ name }) => failure('crashed', 'agent_interrupted', `${name} stopped without being asked to`),
+    cut: ({ name, end, conversation: { code, message } }) =>
+      failure('crashed', code ?? 'agent_ended_early', message || `${name} ${howItEnded(end)} before it said how its work ended`),
+  };
+
 /**
  * What an agent's work came to. It finished only if its terminal event says so **and** its exit status agrees: an exit code alone, or the
  * word success alone, has been wrong for every one of them.
  */
 export const agentResult = (facts: AgentFacts): ExecutorResult => {
-  const { name, conversation, end, stopped, over } = facts;
+  const { conversation, end, stopped, over } = facts;
   const about = { exit_code: end.exit_code, signal: end.signal, stopped: end.stopped };
   if (stopped) return { outcome: stopped, ...about };
   if (over) return { ...failure('crashed', over.code, over.message), ...about };
   if (end.timed_out) return { outcome: 'timed_out', ...about };
   const killed = ofProcess(facts);
   if (killed) return { ...killed, ...about };
-  const said = conversation.message ?? '';
-  switch (conversation.ended) {
-    case 'quota': {
-      const reason = { code: conversation.code ?? 'quota_reached', message: said || `${name} has reached its limit` };
-      return {
-        outcome: 'quota',
-        reason,
-        ...(conversation.resets_in_ms !== undefined && { resets_in_ms: conversation.resets_in_ms }),
-        ...about,
-      };
-    }
-    case 'refused':
-      return { ...failure('refused', conversation.code ?? 'agent_refused', said || `${name} refused the task`), ...about };
-    case 'failed':
-      return { ...failure('crashed', conversation.code ?? 'agent_failed', said || `${name} says that it failed`), ...about };
-    case 'interrupted':
-      return { ...failure('crashed', 'agent_interrupted', `${name} stopped without being asked to`), ...about };
-    case 'cut':
-      return {
-        ...failure(
-          'crashed',
-          conversation.code ?? 'agent_ended_early',
-          said || `${name} ${howItEnded(end)} before it said how its work ended`,
-        ),
-        ...about,
-      };
-    case 'success':
-      if (facts.ended_by_us || end.exit_code === 0) return { outcome: 'finished', ...about };
-      return { ...failure('crashed', 'agent_exit_status', `${name} says that it succeeded, but ${howItEnded(end)}`), ...about };
-  }
+  return { ...ENDINGS[conversation.ended](facts), ...about };
 };

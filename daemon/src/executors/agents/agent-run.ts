@@ -1,11 +1,13 @@
 import type { Usage } from '@fairlead/shared/contract/activity';
 import { LIMITS } from '@fairlead/shared/contract/limits';
+import { lstatSync } from 'node:fs';
 import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { createEgress, type Egress, type NetworkRule } from '../../egress/egress.ts';
 import type { Route } from '../../egress/gateway.ts';
-import type { ConfinedEnd, ConfinedProcess, Places } from '../../process/confined.ts';
+import type { Confinement } from '@fairlead/shared/contract/states';
+import { INSIDE, type ConfinedEnd, type ConfinedProcess, type Mount, type Places } from '../../process/confined.ts';
 import { stoppedOutcome, type AgentProfile, type ExecutorOrder, type ExecutorReport, type ExecutorResult } from '../executor.ts';
 import { agentResult } from './agent-outcome.ts';
 import { createLineReader } from './agent-lines.ts';
@@ -123,6 +125,16 @@ const endProcess = async (child: ConfinedProcess, ends: boolean): Promise<{ read
   return { end: await child.stop(), by_us: true };
 };
 
+/** An empty folder over each that the agent is not to execute from. A link in its place fails the start: it would lead to other files. */
+const hiddenMounts = async ({ dialect, sockets }: AgentSetup, folder: string, kind: Confinement): Promise<Mount[]> => {
+  const paths = kind === 'unconfined' ? [] : (dialect.hidden ?? []);
+  const there = paths.filter((path) => lstatSync(join(folder, path), { throwIfNoEntry: false }) !== undefined);
+  if (there.length === 0) return [];
+  const empty = join(sockets, 'empty');
+  await mkdir(empty, { recursive: true, mode: 0o700 });
+  return there.map((path) => ({ from: empty, to: `${INSIDE.workspace}/${path}` }));
+};
+
 interface Started {
   readonly child: ConfinedProcess;
   readonly launch: AgentLaunch;
@@ -149,7 +161,7 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
     argv: (places) => [...program.argv, ...dialect.argv(launchAt(places))],
     workspace: place.folder,
     out: place.out,
-    readable: [...place.readable, ...program.mounts],
+    readable: [...place.readable, ...program.mounts, ...(await hiddenMounts(setup, place.folder, sandbox.kind))],
     home,
     network: { forwards: way.forwards },
     env: (places) => ({

@@ -22,7 +22,7 @@ const result = (more: object = {}) => ({
   usage: { input_tokens: 100, cache_read_input_tokens: 1000, cache_creation_input_tokens: 50, output_tokens: 34 },
   ...more,
 });
-const toolResult = (content: unknown, more: object = {}, told: unknown = undefined) => ({
+const toolResult = (content: unknown, more: object = {}, told?: unknown) => ({
   type: 'user',
   message: { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content, ...more }] },
   tool_use_result: told,

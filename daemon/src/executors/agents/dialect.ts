@@ -58,6 +58,10 @@ export interface AgentDialect {
   /** Files for its home, by path relative to it, that switch off what does not belong here and say where the model is. */
   files(launch: Pick<AgentLaunch, 'model' | 'gateway'>): Readonly<Record<string, string>>;
   /**
+   * Folders of the repository that it would execute from at its start, whatever it is told: where the sandbox can, it sees them empty.
+   */
+  readonly hidden?: readonly string[];
+  /**
    * Whether the program ends by itself once its input is closed, so that its exit status says something. A server is ended by us.
    */
   readonly ends: boolean;

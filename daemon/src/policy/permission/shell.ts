@@ -1,7 +1,6 @@
 import { forEachChild, parse, type Command, type ParsedScript, type Redirection, type Statement, type SyntaxNode } from 'unbash';
 import { steersPrograms } from './environment.ts';
-import { takeApart } from './options.ts';
-import { joined } from './place.ts';
+import { goTo, moveShell, replaceAll, type Folders } from './folders.ts';
 import type { RuleId } from './rules.ts';
 import { literalWord, shownWord, wordOfAssignment, wordsOf, type ShellWord } from './words.ts';
 import { startedBy } from './wrappers.ts';
@@ -49,14 +48,10 @@ export interface ShellReading {
 /** Deeper or more than any honest command; a bound on the work of judging. */
 const DEEPEST = 16;
 const MOST_COMMANDS = 1000;
-const MOST_FOLDERS = 8;
 /** Parentheses and braces that are open at once, quoted ones too. The parser is recursive, and its time grows with this. */
 const MOST_OPEN = 100;
 /** How much of a text is shown when it is the fault. */
 const SHOWN = 200;
-
-/** Folders in which a shell may be at some moment. */
-type Folders = Set<string | null>;
 
 interface Scene {
   /** Changed by `cd`. */
@@ -70,12 +65,6 @@ interface Scene {
 
 /** The name of a program without its folder and its `.exe`, in lower case: some file systems do not tell cases apart. */
 export const programName = (word: string): string => (word.split('/').at(-1) ?? '').toLowerCase().replace(/\.exe$/, '');
-
-const replaceAll = (at: Folders, folders: Iterable<string | null>): void => {
-  const next = [...folders];
-  at.clear();
-  for (const folder of next.length > MOST_FOLDERS ? [null] : next) at.add(folder);
-};
 
 /** What `$(…)` in a literal text may do where a builtin evaluates texts as arithmetic. */
 const SUBSTITUTES = /\$\(|`|\$\{/;
@@ -358,7 +347,7 @@ class Reader {
         this.text(started.code, inner);
         continue;
       }
-      if (started.cwd) this.#go(started.cwd, inner.at);
+      if (started.cwd) goTo(started.cwd, inner.at);
       this.#command({
         words: started.words,
         assignments: started.sets ?? [],
@@ -366,28 +355,7 @@ class Reader {
         scene: started.stdin ? { ...inner, stdin: started.stdin } : inner,
       });
     }
-    this.#moved(first.value, args, scene.at);
-  }
-
-  #go(target: ShellWord, at: Folders): void {
-    const { value } = target;
-    replaceAll(
-      at,
-      [...at].map((folder) =>
-        value === null || value === '-' || (folder === null && !/^[/~]/.test(value)) ? null : joined(folder ?? '/', value),
-      ),
-    );
-  }
-
-  /** What a builtin does to the folder of the shell. */
-  #moved(name: string, args: readonly ShellWord[], at: Folders): void {
-    if (name === 'cd' || name === 'pushd') {
-      const { operands, uncertain } = takeApart(args.filter(({ value }) => value !== '-'));
-      if (uncertain || operands.length > 1 || args.some(({ value }) => value === '-') || (name === 'pushd' && operands.length === 0))
-        replaceAll(at, [null]);
-      else this.#go(operands[0] ?? literalWord('~'), at);
-    } else if (name === 'popd') replaceAll(at, [null]);
-    else if (name === 'source' || name === '.') replaceAll(at, [...at, null]);
+    moveShell(first.value, args, scene.at);
   }
 }
 

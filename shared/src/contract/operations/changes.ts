@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { ArtifactId, ChangeId, GateId, InstanceId, RunId, StepId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import { Artifact, Change, Cursor, Event, Gate, page } from '../resources.ts';
+import { Artifact, Change, Cursor, Event, page } from '../resources.ts';
+import { Gate } from '../gates.ts';
 import { GATE_STATES } from '../states.ts';
 import { operation } from './operation.ts';
 import { Paging } from './runs.ts';

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { GrantId, InstanceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { Grant, Instance } from '../resources.ts';
-import { Time } from '../time.ts';
+import { Time } from '../values.ts';
 import { ExecutorId } from '../task.ts';
 import { operation } from './operation.ts';
 

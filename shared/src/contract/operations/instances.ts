@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { InstanceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
-import { ExecutorInfo, Instance, InstanceSummary } from '../resources.ts';
+import { ExecutorInfo } from '../executors.ts';
+import { Instance, InstanceSummary } from '../resources.ts';
 import { operation } from './operation.ts';
 
 const at = { instance_id: InstanceId };

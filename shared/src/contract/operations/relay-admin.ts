@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ConnectorId, EnrollmentTokenId, InstanceId, TokenId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { InstanceSummary } from '../resources.ts';
-import { Time } from '../time.ts';
+import { Time } from '../values.ts';
 import { PublicKey } from './daemon-admin.ts';
 import { SCOPES, operation } from './operation.ts';
 import { Paging } from './runs.ts';
