@@ -7,15 +7,21 @@ export interface Subject {
   readonly scheme: 'bearer' | 'x-api-key' | 'x-goog-api-key';
   /** It tells neither what its commands print nor how they end: all that can be known of them is the call, and what its model is shown. */
   readonly silent?: true;
-  /** MiB of text in one answer beyond which it guesses that the context of its model is full, and ends its turn. Default: more than is tried. */
-  readonly longest?: number;
+  /** It waits for as long as its model says, within a minute or so, and tells nobody. */
+  readonly patient?: true;
+  /** It does not tell how often it asked its model, until it has finished. */
+  readonly countless?: true;
+  /** It does not ask again when an answer breaks in the middle. */
+  readonly brittle?: true;
+  /** MiB of text in one answer that `huge` tries; 2.5 times that is printed by a command. Default: 8. Less for one that hands all of it to its model. */
+  readonly hugeMiB?: number;
 }
 
 /** Every agent that the suite knows how to set up. */
 export const SUBJECTS: readonly Subject[] = [
   { name: 'claude', scheme: 'x-api-key' },
   { name: 'codex', scheme: 'bearer' },
-  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, longest: 2 },
-  { name: 'qwen', scheme: 'bearer' },
+  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, patient: true, countless: true, brittle: true, hugeMiB: 1 },
+  { name: 'qwen', scheme: 'bearer', patient: true },
   { name: 'opencode', scheme: 'bearer' },
 ];

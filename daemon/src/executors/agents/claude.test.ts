@@ -214,6 +214,39 @@ describe('the result of claude', () => {
 });
 
 describe('what claude is started with', () => {
+  const retry = (attempt: number, error_status: number, retry_delay_ms: number) => ({
+    type: 'system',
+    subtype: 'api_retry',
+    attempt,
+    max_retries: 10,
+    retry_delay_ms,
+    error_status,
+    error: 'rate_limit',
+  });
+
+  it.each([
+    ['a credential that was refused twice', [retry(1, 401, 500), retry(2, 401, 900)], { ended: 'failed', code: 'agent_not_signed_in' }],
+    ['a wait that the model asks for', [retry(1, 429, 45_000)], { ended: 'quota', resets_in_ms: 45_000 }],
+  ])('gives up where trying again is in vain: %s', async (_what, told, expected) => {
+    const played = await play(async (program) => {
+      program.say(...told);
+      expect(await program.hear()).toMatchObject({ type: 'control_request', request: { subtype: 'interrupt' } });
+      program.say(result({ subtype: 'error_during_execution', is_error: true }));
+    });
+    expect(played.end).toMatchObject(expected);
+  });
+
+  it.each([
+    ['a credential that is fetched anew', [retry(1, 401, 500)]],
+    ['its own patience after several tries', [retry(6, 429, 16_000)]],
+    ['a model that is overloaded', [retry(3, 529, 30_000)]],
+  ])('lets it try again: %s', async (_what, told) => {
+    const played = await play((program) => {
+      program.say(...told, result());
+    });
+    expect(played.end).toEqual({ ended: 'success' });
+  });
+
   it('goes on with a session, and never sees the credential', () => {
     expect(claude.argv({ ...LAUNCH, resume: SESSION, model: 'm', turns: 3 })).toEqual(
       expect.arrayContaining(['--resume', SESSION, '--model', 'm', '--max-turns', '3', '--strict-mcp-config']),

@@ -27,6 +27,7 @@ const turns: AgentScenario = {
   holds(seen, report) {
     holds(seen.requests.length <= 5, 'it did not go on for long', report, seen.requests.length);
   },
+  lacks: ({ subject }) => (subject.countless ? 'it does not tell how often it asks its model' : undefined),
 };
 
 export const budgets: readonly AgentScenario[] = [tokens, turns];

@@ -24,7 +24,21 @@ const busy: AgentScenario = {
 
 const usageLimit: AgentScenario = {
   name: 'usage-limit',
-  proves: 'a usage limit is no failure: the step waits until it resets, and goes on by itself in the same session',
+  proves: 'a usage limit is no failure: the step waits for it to reset, and can be cancelled meanwhile',
+  turns: [{ fail: 429, retry_after: 3600, limit_resets_in: 3600, message: "You've hit your limit", times: 30 }],
+  async meanwhile(hands, report) {
+    const waiting = await hands.untilStep('it waits', ({ ended, state }) => ended || state === 'waiting_quota');
+    holds(waiting.state === 'waiting_quota', 'the step waits', report, { ...waiting.reason, state: waiting.state });
+    const [attempt] = (await hands.ask('list_attempts', { step_id: hands.stepId })).items;
+    holds(attempt?.state === 'quota', 'its attempt has ended for the limit', report, attempt);
+    await hands.ask('cancel_step', { step_id: hands.stepId });
+  },
+  ends: 'cancelled',
+};
+
+const resets: AgentScenario = {
+  name: 'limit-resets',
+  proves: 'when the limit resets, the step goes on by itself in the same session',
   turns: [{ fail: 429, retry_after: 12, limit_resets_in: 12, message: "You've hit your limit" }, ...WORK],
   withinMs: 120_000,
   async meanwhile(hands, report) {
@@ -36,6 +50,7 @@ const usageLimit: AgentScenario = {
     holds(seen.attempts.length === 2 && seen.attempts[0]!.state === 'quota', 'the second attempt did the work', report, seen.attempts);
     holds(new Set(seen.attempts.map(({ executor }) => executor)).size === 1, 'with the same executor', report);
   },
+  lacks: ({ subject }) => (subject.patient ? 'it waits for so short a limit by itself' : undefined),
 };
 
 const overloaded: AgentScenario = {
@@ -63,6 +78,18 @@ const cut: AgentScenario = {
   holds(seen, report) {
     holds(said(seen.activity).includes('Done after all.'), 'the work was done in the end', report);
   },
+  lacks: ({ subject }) => (subject.brittle ? 'it does not ask again; cut-off shows how that is told' : undefined),
+};
+
+const cutOff: AgentScenario = {
+  name: 'cut-off',
+  proves: 'an answer that breaks in the middle time and again is a failure of the model',
+  turns: [{ garbage: 'cut', times: 40 }],
+  ends: 'failed_executor',
+  withinMs: 240_000,
+  holds(seen, report) {
+    holds(seen.step.reason?.code !== 'no_change', 'the reason is not that nothing was changed', report, seen.step.reason);
+  },
 };
 
 const hang: AgentScenario = {
@@ -73,4 +100,4 @@ const hang: AgentScenario = {
   ends: 'timeout',
 };
 
-export const modelFaults: readonly AgentScenario[] = [notSignedIn, busy, usageLimit, overloaded, garbage, cut, hang];
+export const modelFaults: readonly AgentScenario[] = [notSignedIn, busy, usageLimit, resets, overloaded, garbage, cut, cutOff, hang];

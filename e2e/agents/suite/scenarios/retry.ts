@@ -12,20 +12,16 @@ const repaired: AgentScenario = {
   name: 'repaired',
   proves: "a change that fails its check is mended in the agent's own session, on its own files, told which check failed",
   files: { 'src/shipping.js': SAMPLE_PROJECT['src/shipping.js']! },
-  turns: [
-    { tool: 'read', args: { path: 'src/shipping.js' } },
-    wrong,
-    { say: 'Mended, I believe.' },
-    { tool: 'read', args: { path: 'src/shipping.js' } },
-    right,
-    { say: 'Mended now.' },
-  ],
+  turns: [{ tool: 'read', args: { path: 'src/shipping.js' } }, wrong, { say: 'Mended, I believe.' }],
   withinMs: 90_000,
   async meanwhile(hands, report) {
     const failed = await hands.untilStep('the check fails', ({ ended }) => ended);
     holds(failed.state === 'failed_validation', 'the first attempt fails its check', report, failed);
     const [first] = (await hands.ask('list_attempts', { step_id: failed.id })).items;
     holds(first?.resumable === true, 'its session can be resumed', report, first);
+    // Only now, because one agent asks its model once more after its turn, for what its user might say next.
+    const { model, subject } = hands.stage;
+    model.add(`${subject.name}.repaired`, { tool: 'read', args: { path: 'src/shipping.js' } }, right, { say: 'Mended now.' });
     await hands.ask('retry_step', { step_id: failed.id, resume: true, instructions: 'Look at the limit again.' });
     await hands.untilStep('the second attempt has begun', ({ ended, attempts }) => attempts === 2 && !ended, 10_000);
   },
@@ -40,7 +36,8 @@ const repaired: AgentScenario = {
       report,
       content,
     );
-    const resumed = seen.requests[3]!;
+    const began = Date.parse(seen.attempts[1]!.started_at);
+    const resumed = seen.requests.find(({ at }) => at >= began)!;
     holds(
       resumed.toolResults.length >= 2 && resumed.prompts.some((text) => text.includes('SCRIPT:')),
       'the model sees the conversation of before',

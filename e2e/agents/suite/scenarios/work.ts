@@ -1,6 +1,7 @@
 import { holds } from '../../../scenarios/scenario.ts';
 import { git } from '../../../rig/repositories.ts';
 import { denials, field, notices, ofKind, said, shownToModel } from '../activity.ts';
+import type { Stage } from '../stage.ts';
 import type { AgentScenario, Seen } from '../scenario.ts';
 
 const paths = ({ change }: Seen): string => (change?.files ?? []).map(({ path }) => path).join(' ');
@@ -149,13 +150,18 @@ const unicode: AgentScenario = {
 
 const MiB = 1024 * 1024;
 
+const hugeMiB = ({ subject }: Stage): number => subject.hugeMiB ?? 8;
+
+/** A text so long in which no line comes twice: agents take a model that repeats itself for one that is caught in a loop. */
+const story = (size: number): string => Array.from({ length: size / 32 }, (_, at) => `${`On day ${at} it rained.`.padEnd(31, ' ')}\n`).join('');
+
 const huge: AgentScenario = {
   name: 'huge',
   proves: 'eight MiB of text and a command that prints twenty neither break nor stall anything',
   task: { expects: 'answer' },
   turns: ({ stage }) => [
-    { tool: 'shell', args: { command: `head -c ${20 * MiB} /dev/zero | tr '\\0' 'x'` } },
-    { say: 'All work and no play. '.padEnd(64, '.'), repeat: ((stage.subject.longest ?? 8) * MiB) / 64 },
+    { tool: 'shell', args: { command: `head -c ${2.5 * hugeMiB(stage) * MiB} /dev/zero | tr '\\0' 'x'` } },
+    { say: story(hugeMiB(stage) * MiB) },
   ],
   ends: 'completed_with_warnings',
   holds(seen, report) {
