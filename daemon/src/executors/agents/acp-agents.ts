@@ -1,4 +1,5 @@
 import { acpDialect } from './acp.ts';
+import { keepGeminiSessions } from './gemini-sessions.ts';
 import type { AgentDialect } from './dialect.ts';
 
 /** In place of a credential, which the gateway has. */
@@ -17,7 +18,7 @@ priority = 999
 
 /**
  * Gemini CLI. Reading and searching in the workspace run without a request; everything else asks. It does not tell the output of commands, and
- * tells what it used at the end alone. It finds a session again only when it is started in a later minute than the one that began the session.
+ * tells what it used at the end alone.
  */
 export const geminiDialect = (): AgentDialect =>
   acpDialect({
@@ -46,6 +47,7 @@ export const geminiDialect = (): AgentDialect =>
       }),
     }),
     mode: 'default',
+    resuming: keepGeminiSessions,
   });
 
 const QWEN_SETTINGS = '.qwen/system-settings.json';

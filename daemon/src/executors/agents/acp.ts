@@ -8,7 +8,7 @@ import { NotStarted, startAnswer, startFailure } from './rpc-start.ts';
 import { isObject, objectOf, objectsOf, textOf, type Message } from './untrusted.ts';
 
 /** In what the agents differ that speak the protocol. */
-export interface AcpAgent extends Pick<AgentDialect, 'argv' | 'env' | 'files' | 'hidden'> {
+export interface AcpAgent extends Pick<AgentDialect, 'argv' | 'env' | 'files' | 'hidden' | 'resuming'> {
   /** The mode of a session in which the agent asks before it acts; undefined where there is but one, or its arguments say it. */
   readonly mode?: string;
 }
@@ -223,5 +223,6 @@ export const acpDialect = (agent: AcpAgent): AgentDialect => ({
   env: agent.env,
   files: agent.files,
   ...(agent.hidden && { hidden: agent.hidden }),
+  ...(agent.resuming && { resuming: agent.resuming }),
   converse: (talk) => new AcpConversation(talk, agent).run(),
 });

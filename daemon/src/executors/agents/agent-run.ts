@@ -154,6 +154,7 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
     gateway,
     turns: profile.budget.turns,
   });
+  if (order.resume !== undefined) await dialect.resuming?.(home);
   await layFiles(home, dialect.files({ model: profile.model, gateway }));
   await layLogin(home, setup.login);
   const reader = createLineReader();

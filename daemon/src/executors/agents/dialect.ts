@@ -57,6 +57,8 @@ export interface AgentDialect {
   env(launch: AgentLaunch): Readonly<Record<string, string>>;
   /** Files for its home, by path relative to it, that switch off what does not belong here and say where the model is. */
   files(launch: Pick<AgentLaunch, 'model' | 'gateway'>): Readonly<Record<string, string>>;
+  /** Makes a home that an earlier attempt left fit for a start that goes on with its session. */
+  readonly resuming?: (home: string) => Promise<void>;
   /**
    * Folders of the repository that it would execute from at its start, whatever it is told: where the sandbox can, it sees them empty.
    */

@@ -153,7 +153,8 @@ const MiB = 1024 * 1024;
 const hugeMiB = ({ subject }: Stage): number => subject.hugeMiB ?? 8;
 
 /** A text so long in which no line comes twice: agents take a model that repeats itself for one that is caught in a loop. */
-const story = (size: number): string => Array.from({ length: size / 32 }, (_, at) => `${`On day ${at} it rained.`.padEnd(31, ' ')}\n`).join('');
+const story = (size: number): string =>
+  Array.from({ length: size / 32 }, (_, at) => `${`On day ${at} it rained.`.padEnd(31, ' ')}\n`).join('');
 
 const huge: AgentScenario = {
   name: 'huge',
