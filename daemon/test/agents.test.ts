@@ -97,6 +97,12 @@ describe('an agent at work', () => {
     await open({ default: { budget: { tokens: 9 } } });
     expect(await done([WRITE, END])).toMatchObject({ state: 'failed_executor', reason: { code: 'budget_tokens' } });
   });
+
+  it('is stopped when it takes longer than its profile allows, and that is told from the limit of the step', async () => {
+    await open({ default: { time_ms: 2000 } });
+    expect(await done([WRITE, { wait: 60_000 }])).toMatchObject({ state: 'timeout', reason: { code: 'budget_time' } });
+    expect(await done([WRITE, { wait: 60_000 }], { timeout: 1 })).toMatchObject({ state: 'timeout', reason: { code: 'timeout' } });
+  });
 });
 
 describe('what an agent asks for', () => {

@@ -53,7 +53,8 @@ const FAILED = {
 const ofOutcome = ({ outcome, outcome_reason, resets_at }: VerdictFacts): Verdict | undefined => {
   const { code, message } = outcome_reason ?? { code: outcome, message: undefined };
   if (outcome === 'finished') return undefined;
-  if (outcome === 'timed_out') return ended('timed_out', 'timeout', message ?? 'The time limit passed, and everything stopped.');
+  if (outcome === 'timed_out')
+    return ended('timed_out', outcome_reason?.code ?? 'timeout', message ?? 'The time limit passed, and everything stopped.');
   if (outcome === 'quota' && typeof resets_at === 'number') return ended('quota_reached', code, message ?? FAILED.quota);
   // Nobody asked for a cancellation here, so it is none: `cancelled` means on request.
   return ended('executor_failed', outcome === 'cancelled' ? 'cancelled_unasked' : code, message ?? FAILED[outcome]);

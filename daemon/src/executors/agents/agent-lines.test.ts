@@ -43,18 +43,4 @@ describe('lines of an agent', () => {
     const found = await readAll([Buffer.alloc(size, 0x61), Buffer.alloc(size, 0x61), Buffer.from('\n"next"\n')]);
     expect(found.map((line) => ('text' in line ? line.text.length : line.json))).toEqual([2 * size, 'next']);
   });
-
-  it('come while more is written, and what waits is counted', async () => {
-    const reader = createLineReader();
-    const lines = reader.lines[Symbol.asyncIterator]();
-    const first = lines.next();
-    reader.push(Buffer.from('1'));
-    reader.push(Buffer.from('2\n"x"\n'));
-    expect((await first).value).toEqual({ json: 12 });
-    expect(reader.waiting).toBe(3);
-    expect((await lines.next()).value).toEqual({ json: 'x' });
-    expect(reader.waiting).toBe(0);
-    reader.end();
-    expect((await lines.next()).done).toBe(true);
-  });
 });

@@ -7,8 +7,6 @@ export interface LineReader {
   /** No more will come. */
   end(): void;
   readonly lines: AsyncIterable<AgentLine>;
-  /** Bytes that were read and not taken yet: whoever reads slower than the agent speaks is told by it. */
-  readonly waiting: number;
 }
 
 /** How many lines are taken in one turn of the event loop. */
@@ -26,19 +24,15 @@ const read = (bytes: Buffer): AgentLine | undefined => {
 
 /** A line longer than `LIMITS.agent_line` is given in pieces, as text: no agent speaks so. */
 export const createLineReader = (): LineReader => {
-  const ready: { readonly line: AgentLine; readonly size: number }[] = [];
+  const ready: AgentLine[] = [];
   let parts: Buffer[] = [];
   let size = 0;
-  let waiting = 0;
   let ended = false;
   let wake = (): void => undefined;
 
   const flush = (): void => {
     const line = read(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
-    if (line) {
-      ready.push({ line, size });
-      waiting += size;
-    }
+    if (line) ready.push(line);
     parts = [];
     size = 0;
   };
@@ -53,8 +47,7 @@ export const createLineReader = (): LineReader => {
     for (let taken = 1; ; taken++) {
       const next = ready.shift();
       if (next) {
-        waiting -= next.size;
-        yield next.line;
+        yield next;
         // Lines that are there already are taken without a turn of the event loop in between, which others wait for.
         if (taken % LINES_A_TURN === 0) await new Promise((resolve) => void setImmediate(resolve));
       } else if (ended) return;
@@ -79,8 +72,5 @@ export const createLineReader = (): LineReader => {
       wake();
     },
     lines: lines(),
-    get waiting() {
-      return waiting;
-    },
   };
 };

@@ -58,7 +58,7 @@ export const agentResult = (facts: AgentFacts): ExecutorResult => {
   const { conversation, end, stopped, over } = facts;
   const about = { exit_code: end.exit_code, signal: end.signal, stopped: end.stopped };
   if (stopped) return { outcome: stopped, ...about };
-  if (over) return { ...failure('crashed', over.code, over.message), ...about };
+  if (over) return { ...failure(end.timed_out ? 'timed_out' : 'crashed', over.code, over.message), ...about };
   if (end.timed_out) return { outcome: 'timed_out', ...about };
   const killed = ofProcess(facts);
   if (killed) return { ...killed, ...about };

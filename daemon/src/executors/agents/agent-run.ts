@@ -173,13 +173,18 @@ const start = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorRe
       FAIRLEAD_STEP: order.step_id,
       FAIRLEAD_ATTEMPT: order.attempt_id,
     }),
-    timeout_ms: order.time_left_ms,
+    timeout_ms: Math.min(order.time_left_ms, profile.time_ms ?? Infinity),
     limits: profile.limits,
     stdin: 'open',
     output: (chunk, from) => (from === 'stdout' ? reader.push(chunk) : report.output(chunk, 'stderr')),
   });
   return { child, launch: launchAt(child.places), reader };
 };
+
+const OVER_TIME = { code: 'budget_time', message: 'It took longer than its profile allows' } as const;
+
+/** Whether the profile's limit was the nearer one. */
+const overTime = ({ time_ms }: AgentProfile, order: ExecutorOrder): boolean => time_ms !== undefined && time_ms <= order.time_left_ms;
 
 const converse = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorReport, egress: Egress): Promise<ExecutorResult> => {
   const { child, launch, reader } = await start(setup, order, report, egress);
@@ -215,7 +220,7 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
     conversation,
     end,
     stopped: order.signal.aborted ? stoppedOutcome(order.signal) : undefined,
-    over,
+    over: over ?? (end.timed_out && overTime(setup.profile, order) ? OVER_TIME : undefined),
     ended_by_us: by_us,
   });
 };
