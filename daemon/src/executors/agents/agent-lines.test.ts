@@ -43,4 +43,16 @@ describe('lines of an agent', () => {
     const found = await readAll([Buffer.alloc(size, 0x61), Buffer.alloc(size, 0x61), Buffer.from('\n"next"\n')]);
     expect(found.map((line) => ('text' in line ? line.text.length : line.json))).toEqual([2 * size, 'next']);
   });
+
+  it('come while more is written', async () => {
+    const reader = createLineReader();
+    const lines = reader.lines[Symbol.asyncIterator]();
+    const first = lines.next();
+    reader.push(Buffer.from('1'));
+    reader.push(Buffer.from('2\n"x"\n'));
+    expect((await first).value).toEqual({ json: 12 });
+    expect((await lines.next()).value).toEqual({ json: 'x' });
+    reader.end();
+    expect((await lines.next()).done).toBe(true);
+  });
 });
