@@ -9,6 +9,8 @@ export interface Subject {
   readonly silent?: true;
   /** It waits for as long as its model says, within a minute or so, and tells nobody. */
   readonly patient?: true;
+  /** While its model says that a limit is reached it tries again and tells nobody, until the time of the attempt is over. */
+  readonly tireless?: true;
   /** It does not tell how often it asked its model, until it has finished. */
   readonly countless?: true;
   /** It does not ask again when an answer breaks in the middle. */
@@ -22,6 +24,6 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'claude', scheme: 'x-api-key' },
   { name: 'codex', scheme: 'bearer' },
   { name: 'gemini', scheme: 'x-goog-api-key', silent: true, patient: true, countless: true, brittle: true, hugeMiB: 1 },
-  { name: 'qwen', scheme: 'bearer', patient: true },
+  { name: 'qwen', scheme: 'bearer', patient: true, tireless: true },
   { name: 'opencode', scheme: 'bearer' },
 ];

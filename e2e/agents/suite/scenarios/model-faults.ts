@@ -34,6 +34,7 @@ const usageLimit: AgentScenario = {
     await hands.ask('cancel_step', { step_id: hands.stepId });
   },
   ends: 'cancelled',
+  lacks: ({ subject }) => (subject.tireless ? 'it tells nobody of a limit, and tries until the time is over' : undefined),
 };
 
 const resets: AgentScenario = {
