@@ -34,7 +34,6 @@ const usageLimit: AgentScenario = {
     await hands.ask('cancel_step', { step_id: hands.stepId });
   },
   ends: 'cancelled',
-  lacks: ({ subject }) => (subject.tireless ? 'it tells nobody of a limit, and tries until the time is over' : undefined),
 };
 
 const resets: AgentScenario = {
@@ -51,7 +50,6 @@ const resets: AgentScenario = {
     holds(seen.attempts.length === 2 && seen.attempts[0]!.state === 'quota', 'the second attempt did the work', report, seen.attempts);
     holds(new Set(seen.attempts.map(({ executor }) => executor)).size === 1, 'with the same executor', report);
   },
-  lacks: ({ subject }) => (subject.patient ? 'it waits for so short a limit by itself' : undefined),
 };
 
 const overloaded: AgentScenario = {
