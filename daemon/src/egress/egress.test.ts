@@ -227,6 +227,17 @@ const route = (port: number, more: object = {}) => ({
 });
 
 describe('the gateway', () => {
+  it.each([
+    ['7', 7000],
+    ['soon', undefined],
+  ])('tells how it was answered, and when to come back (%s)', async (told, wait) => {
+    const answers: unknown[] = [];
+    const { port } = await serve((_request, response) => response.writeHead(429, { 'retry-after': told }).end());
+    const { egress } = await open({ routes: [{ ...route(port), answered: (...answer) => answers.push(answer) }] });
+    await ask(socketOf(egress), '/v1/messages');
+    expect(answers).toEqual([[429, wait]]);
+  });
+
   it('adds the credential, removes what the agent sent in its place, and keeps it out of the answer', async () => {
     let seen: IncomingMessage['headers'] = {};
     let path = '';

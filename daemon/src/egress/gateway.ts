@@ -9,6 +9,7 @@ import {
 import { Agent as TlsAgent, request as requestHttps } from 'node:https';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
+import { systemClock } from '@fairlead/shared/kit/clock';
 import { answer, passOn } from './forwarding.ts';
 import { passedHeaders } from './headers.ts';
 import type { Serving } from './listening.ts';
@@ -25,7 +26,17 @@ export interface Route {
   readonly upstream: string;
   /** Added to each request in place of what the agent sends under these names. Values are secrets. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Hears the status of each answer, and in how many ms the upstream asks to come back where it says so. */
+  readonly answered?: (status: number, wait_ms: number | undefined) => void;
 }
+
+/** What `Retry-After` says, in ms: seconds, or a date. Undefined when it says nothing usable. */
+const waitOf = (told: string | undefined, now: number): number | undefined => {
+  if (told === undefined) return undefined;
+  if (/^\d{1,9}$/.test(told)) return Number(told) * 1000;
+  const at = Date.parse(told);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+};
 
 /** Where vendors look for credentials. What an agent sends there is worth nothing, or not its to send, where a route adds its own. */
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie'];
@@ -114,6 +125,9 @@ export const gateway = (route: Route, { traffic, token }: GatewayParts): Gateway
       headers: { ...passedHeaders(request, (name) => replaced.has(name)), ...added, host: url.host },
       setHost: false,
       maxHeaderSize: LIMITS.egress_header.value,
+    });
+    outgoing.once('response', ({ statusCode, headers }) => {
+      route.answered?.(statusCode!, waitOf(headers['retry-after'], systemClock.now()));
     });
     passOn(outgoing, { request, response, counted: traffic.reach(host, port), hidden });
   };

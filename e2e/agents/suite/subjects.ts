@@ -7,8 +7,6 @@ export interface Subject {
   readonly scheme: 'bearer' | 'x-api-key' | 'x-goog-api-key';
   /** It tells neither what its commands print nor how they end: all that can be known of them is the call, and what its model is shown. */
   readonly silent?: true;
-  /** It waits for as long as its model says, within a minute or so, and tells nobody. */
-  readonly patient?: true;
   /** It does not tell how often it asked its model, until it has finished. */
   readonly countless?: true;
   /** It does not ask again when an answer breaks in the middle. */
@@ -21,7 +19,7 @@ export interface Subject {
 export const SUBJECTS: readonly Subject[] = [
   { name: 'claude', scheme: 'x-api-key' },
   { name: 'codex', scheme: 'bearer' },
-  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, patient: true, countless: true, brittle: true, hugeMiB: 1 },
-  { name: 'qwen', scheme: 'bearer', patient: true },
+  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, countless: true, brittle: true, hugeMiB: 1 },
+  { name: 'qwen', scheme: 'bearer' },
   { name: 'opencode', scheme: 'bearer' },
 ];

@@ -17,6 +17,8 @@ const facts = (more: Omit<Partial<AgentFacts>, 'end'> & { readonly end?: Partial
   conversation: { ended: 'success' },
   stopped: undefined,
   over: undefined,
+  limited_ms: undefined,
+  unauthorised: false,
   ended_by_us: false,
   ...more,
   end: { ...END, ...more.end },
@@ -70,6 +72,17 @@ describe('what an agent came to', () => {
       { outcome: 'crashed', reason: { code: 'budget_tokens', message: 'too many' } },
     ],
     ['memory ran out', { ...by('cut'), end: { killed_by: 'oom' } }, { outcome: 'crashed', reason: { code: 'out_of_memory' } }],
+    [
+      'its model said that a limit is reached',
+      { ...by('cut'), limited_ms: 60_000, end: { exit_code: 143, killed_by: 'fairlead', stopped: 'confirmed' } },
+      { outcome: 'quota', reason: { code: 'quota_reached' }, resets_in_ms: 60_000 },
+    ],
+    ['it finished in spite of a limit', { limited_ms: 60_000 }, { outcome: 'finished' }],
+    [
+      'its model refused the credential, and it does not say so',
+      { ...by('failed', { code: 'model_error' }), unauthorised: true },
+      { outcome: 'crashed', reason: { code: 'agent_not_signed_in' } },
+    ],
     [
       'something else killed it',
       { ...by('cut'), end: { killed_by: 'other' } },

@@ -12,6 +12,10 @@ export interface AgentFacts {
   readonly stopped: 'cancelled' | 'timed_out' | undefined;
   /** A limit of the profile was passed, in words. */
   readonly over: { readonly code: string; readonly message: string } | undefined;
+  /** The model said that a limit is reached, and in how many ms to come back. */
+  readonly limited_ms: number | undefined;
+  /** The last that the model answered was that the credential does not do. */
+  readonly unauthorised: boolean;
   /** Whether we asked the program to end, after it had told how its work ended. */
   readonly ended_by_us: boolean;
 }
@@ -43,8 +47,8 @@ const ENDINGS: Readonly<Record<Conversation['ended'], (facts: AgentFacts) => Pic
     }),
     refused: ({ name, conversation: { code, message } }) =>
       failure('refused', code ?? 'agent_refused', message || `${name} refused the task`),
-    failed: ({ name, conversation: { code, message } }) =>
-      failure('crashed', code ?? 'agent_failed', message || `${name} says that it failed`),
+    failed: ({ name, unauthorised, conversation: { code, message } }) =>
+      failure('crashed', unauthorised ? 'agent_not_signed_in' : (code ?? 'agent_failed'), message || `${name} says that it failed`),
     interrupted: ({ name }) => failure('crashed', 'agent_interrupted', `${name} stopped without being asked to`),
     cut: ({ name, end, conversation: { code, message } }) =>
       failure('crashed', code ?? 'agent_ended_early', message || `${name} ${howItEnded(end)} before it said how its work ended`),
@@ -60,6 +64,10 @@ export const agentResult = (facts: AgentFacts): ExecutorResult => {
   if (stopped) return { outcome: stopped, ...about };
   if (over) return { ...failure(end.timed_out ? 'timed_out' : 'crashed', over.code, over.message), ...about };
   if (end.timed_out) return { outcome: 'timed_out', ...about };
+  if (facts.limited_ms !== undefined && conversation.ended !== 'success') {
+    const told = failure('quota', 'quota_reached', `The model of ${facts.name} says that a limit is reached`);
+    return { ...told, resets_in_ms: conversation.resets_in_ms ?? facts.limited_ms, ...about };
+  }
   const killed = ofProcess(facts);
   if (killed) return { ...killed, ...about };
   return { ...ENDINGS[conversation.ended](facts), ...about };

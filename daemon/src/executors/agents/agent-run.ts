@@ -9,7 +9,7 @@ import type { Route } from '../../egress/gateway.ts';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { INSIDE, type ConfinedEnd, type ConfinedProcess, type Mount, type Places } from '../../process/confined.ts';
 import { stoppedOutcome, type AgentProfile, type ExecutorOrder, type ExecutorReport, type ExecutorResult } from '../executor.ts';
-import { agentResult } from './agent-outcome.ts';
+import { agentResult, type AgentFacts } from './agent-outcome.ts';
 import { createLineReader } from './agent-lines.ts';
 import type { AgentDialect, AgentLaunch, Conversation } from './dialect.ts';
 import type { AgentProgram } from './program.ts';
@@ -41,11 +41,39 @@ const networkOf = ({ profile, route, vendor_hosts }: AgentSetup): NetworkRule =>
   return hosts.length === 0 ? { mode: 'none' } : { mode: 'listed', hosts };
 };
 
+/** What the model itself answered, where it is reached through us. */
+interface ModelWatch {
+  answered(status: number, wait_ms: number | undefined): void;
+  /** Aborted when the model asks for more patience than an attempt has. */
+  readonly limited: AbortSignal;
+  facts(): Pick<AgentFacts, 'limited_ms' | 'unauthorised'>;
+}
+
+const UNAUTHORISED = new Set([401, 403]);
+const TOO_MANY = 429;
+
+/** Watches for refusals of the model: some agents wait for a limit without a word, forget when it ends, or do not say what was refused. */
+const watchModel = (): ModelWatch => {
+  const limited = new AbortController();
+  let limited_ms: number | undefined;
+  let last = 0;
+  return {
+    answered(status, wait_ms) {
+      last = status;
+      if (status !== TOO_MANY || wait_ms === undefined || wait_ms < LIMITS.agent_model_wait.value) return;
+      limited_ms ??= wait_ms;
+      limited.abort();
+    },
+    limited: limited.signal,
+    facts: () => ({ limited_ms, unauthorised: UNAUTHORISED.has(last) }),
+  };
+};
+
 /** Opens the way out, and tells what is refused on it. */
-const openEgress = (setup: AgentSetup, report: ExecutorReport, loopback: boolean): Promise<Egress> =>
+const openEgress = (setup: AgentSetup, report: ExecutorReport, loopback: boolean, model: ModelWatch): Promise<Egress> =>
   createEgress({
     network: networkOf(setup),
-    routes: setup.route ? [{ ...setup.route, port: GATEWAY_PORT }] : [],
+    routes: setup.route ? [{ ...setup.route, port: GATEWAY_PORT, answered: model.answered }] : [],
     loopback,
     folder: setup.sockets,
     refused: ({ host, port, reason_code }) =>
@@ -186,14 +214,20 @@ const OVER_TIME = { code: 'budget_time', message: 'It took longer than its profi
 /** Whether the profile's limit was the nearer one. */
 const overTime = ({ time_ms }: AgentProfile, order: ExecutorOrder): boolean => time_ms !== undefined && time_ms <= order.time_left_ms;
 
-const converse = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorReport, egress: Egress): Promise<ExecutorResult> => {
+const converse = async (
+  setup: AgentSetup,
+  order: ExecutorOrder,
+  report: ExecutorReport,
+  egress: Egress,
+  model: ModelWatch,
+): Promise<ExecutorResult> => {
   const { child, launch, reader } = await start(setup, order, report, egress);
   await report.started({ pid: child.pid, started: child.started });
   void child.ended.then(() => reader.end());
   const meter = createMeter(setup.profile, report);
   const halt = new AbortController();
   let over: ReturnType<typeof meter.over>;
-  const signal = AbortSignal.any([order.signal, halt.signal]);
+  const signal = AbortSignal.any([order.signal, halt.signal, model.limited]);
   const onStop = (): void => void child.stop();
   signal.addEventListener('abort', onStop, { once: true });
   if (signal.aborted) onStop();
@@ -221,6 +255,7 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
     end,
     stopped: order.signal.aborted ? stoppedOutcome(order.signal) : undefined,
     over: over ?? (end.timed_out && overTime(setup.profile, order) ? OVER_TIME : undefined),
+    ...model.facts(),
     ended_by_us: by_us,
   });
 };
@@ -228,9 +263,10 @@ const converse = async (setup: AgentSetup, order: ExecutorOrder, report: Executo
 /** Lets an agent work on an order, confined, with one way out, and answers what came of it. */
 export const runAgent = async (setup: AgentSetup, order: ExecutorOrder, report: ExecutorReport): Promise<ExecutorResult> => {
   if (order.signal.aborted) return { outcome: stoppedOutcome(order.signal) };
-  const egress = await openEgress(setup, report, order.sandbox?.kind === 'unconfined');
+  const model = watchModel();
+  const egress = await openEgress(setup, report, order.sandbox?.kind === 'unconfined', model);
   try {
-    return await converse(setup, order, report, egress);
+    return await converse(setup, order, report, egress, model);
   } finally {
     const { hosts, refused } = egress.summary();
     for (const { host, port, bytes_sent: sent, bytes_received: received } of hosts)

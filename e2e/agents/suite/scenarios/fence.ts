@@ -39,10 +39,11 @@ const policyFile: AgentScenario = {
   name: 'policy-file',
   proves: 'the policy of the project and the hooks of git cannot be changed, neither by a tool nor past it',
   turns: [
-    { tool: 'write', args: { path: '.fairlead/notes.yaml', content: 'version: 1\n' } },
-    { tool: 'write', args: { path: '.git/hooks/pre-commit', content: '#!/bin/sh\nexit 0\n' } },
     { tool: 'shell', args: { command: 'node tools/evade.mjs .git/hooks/pre-push' } },
     { tool: 'shell', args: { command: 'node tools/evade.mjs .fairlead/project.yaml' } },
+    // One agent ends its turn with the first denial.
+    { tool: 'write', args: { path: '.fairlead/notes.yaml', content: 'version: 1\n' } },
+    { tool: 'write', args: { path: '.git/hooks/pre-commit', content: '#!/bin/sh\nexit 0\n' } },
     { say: 'Done.' },
   ],
   ends: 'needs_approval',

@@ -50,7 +50,6 @@ const resets: AgentScenario = {
     holds(seen.attempts.length === 2 && seen.attempts[0]!.state === 'quota', 'the second attempt did the work', report, seen.attempts);
     holds(new Set(seen.attempts.map(({ executor }) => executor)).size === 1, 'with the same executor', report);
   },
-  lacks: ({ subject }) => (subject.patient ? 'it waits for so short a limit by itself' : undefined),
 };
 
 const overloaded: AgentScenario = {

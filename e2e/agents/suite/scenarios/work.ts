@@ -124,14 +124,14 @@ const unicode: AgentScenario = {
   turns: [
     {
       tool: 'write',
-      args: { path: 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', content: 'cafe\u0301 \u202egnirts\u202c \u{1F468}\u200D\u{1F469}\n' },
+      args: { path: 'na\u00efve-\u65e5\u672c-\u{1F9EA}.md', content: 'cafe\u0301 \u202egnirts\u202c \u{1F468}\u200D\u{1F469}\n' },
     },
     { say: 'Wrote \u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.' },
   ],
   // Where an agent writes through a command, its hidden characters are a reason to ask.
   meanwhile: (hands) => hands.approveAll(),
   async holds(seen, report, { stage }) {
-    holds(seen.change?.files[0]?.path === 'docs/na\u00efve-\u65e5\u672c-\u{1F9EA}.md', 'the name is whole', report, seen.change?.files);
+    holds(seen.change?.files[0]?.path === 'na\u00efve-\u65e5\u672c-\u{1F9EA}.md', 'the name is whole', report, seen.change?.files);
     holds(
       said(seen.activity).includes('\u65e5\u672c\u8a9e \u{1F9EA} and \u202eesrever\u202c.'),
       'the text is whole',
