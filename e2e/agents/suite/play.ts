@@ -21,7 +21,7 @@ export interface Played {
   readonly duration_ms: number;
 }
 
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 120_000;
 const GONE_MS = 5_000;
 
 type Submitter = Pick<Planner, 'call' | 'close'>;

@@ -59,6 +59,6 @@ export interface AgentScenario {
   readonly holds?: (seen: Seen, report: Report, setting: Setting, hands: Hands) => void | Promise<void>;
   /** Why it cannot be played with an agent; undefined where it can. */
   readonly lacks?: (stage: Stage) => string | undefined;
-  /** For the whole play, in ms. Default: a minute. */
+  /** For the whole play, in ms. Default: two minutes. */
   readonly withinMs?: number;
 }
