@@ -21,5 +21,5 @@ export const SUBJECTS: readonly Subject[] = [
   { name: 'codex', scheme: 'bearer' },
   { name: 'gemini', scheme: 'x-goog-api-key', silent: true, countless: true, brittle: true, hugeMiB: 1 },
   { name: 'qwen', scheme: 'bearer' },
-  { name: 'opencode', scheme: 'bearer' },
+  { name: 'opencode', scheme: 'bearer', countless: true },
 ];
