@@ -91,6 +91,7 @@ describe('task fields', () => {
       validations: [],
       acceptance: [],
       stop_conditions: [],
+      fallback: [],
       base: 'target',
     });
     expect(TaskSpec.safeParse({ forbiden_paths: ['x'] }).success).toBe(false);
