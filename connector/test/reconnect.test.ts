@@ -18,6 +18,15 @@ const up = async () => {
   return here.session();
 };
 
+/** The state in the status file; undefined until it is first written. What is there is whole at every moment. */
+const told = async (): Promise<string | undefined> => {
+  const text = await readFile(here.files.status, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return text === undefined ? undefined : (JSON.parse(text) as { state: string }).state;
+};
+
 describe('the line to the relay', () => {
   it('comes back by itself after a break, and advertises the whole set again', async () => {
     await up();
@@ -33,7 +42,7 @@ describe('the line to the relay', () => {
     await up();
     const words = here.history.map(({ state }) => state);
     expect([...new Set(words)]).toEqual(['connecting', 'connected', 'verified']);
-    await until(async () => (JSON.parse(await readFile(here.files.status, 'utf8')) as { state: string }).state === 'verified');
+    await until(async () => (await told()) === 'verified');
   });
 
   it('stays down when its identity runs elsewhere, and says so', async () => {
@@ -44,7 +53,7 @@ describe('the line to the relay', () => {
     await systemClock.sleep(1_500);
     expect(here.relay.sessions).toHaveLength(1);
     expect(here.state()).toBe('elsewhere');
-    await until(async () => (JSON.parse(await readFile(here.files.status, 'utf8')) as { state: string }).state === 'elsewhere');
+    await until(async () => (await told()) === 'elsewhere');
   });
 
   it('keeps trying when the relay refuses it, without hurry', async () => {
