@@ -1,17 +1,7 @@
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { claudeRequest, claudeTitle, claudeToolKind } from './claude-tools.ts';
 import type { AgentDialect, AgentTalk, Conversation } from './dialect.ts';
-
-type Message = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Message => typeof value === 'object' && value !== null && !Array.isArray(value);
-const objects = (value: unknown): readonly Message[] => (Array.isArray(value) ? value.filter(isObject) : []);
-const text = (value: unknown): string => (typeof value === 'string' ? value : '');
-const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null);
-const whole = (value: unknown): number | null => {
-  const found = number(value);
-  return found === null ? null : Math.round(found);
-};
+import { amountOf, countOf, isObject, objectsOf, textOf, type Message } from './untrusted.ts';
 
 /** Hooks wait for a person, and the step has its own limit. In seconds. */
 const HOOK_SECONDS = 7 * 24 * 3600;
@@ -20,8 +10,8 @@ const HOOK = 'fairlead';
 const resultText = (content: unknown): string =>
   typeof content === 'string'
     ? content
-    : objects(content)
-        .map((part) => text(part['text']))
+    : objectsOf(content)
+        .map((part) => textOf(part['text']))
         .join('\n');
 
 const exitCode = (content: string): number | null => {
@@ -95,11 +85,11 @@ class ClaudeConversation {
 
   #system(message: Message): void {
     if (message['subtype'] === 'init') {
-      this.#talk.session(text(message['session_id']));
-      return this.#talk.usage({ model: text(message['model']) || null });
+      this.#talk.session(textOf(message['session_id']));
+      return this.#talk.usage({ model: textOf(message['model']) || null });
     }
     if (message['subtype'] === 'api_retry' || message['subtype'] === 'api_error') {
-      const why = text(message['error']) || 'the model did not answer';
+      const why = textOf(message['error']) || 'the model did not answer';
       this.#talk.activity({ kind: 'notice', level: 'warning', code: 'model_retry', text: why });
       return this.#retries(message);
     }
@@ -110,9 +100,9 @@ class ClaudeConversation {
     if (!isObject(message)) return;
     const synthetic = message['model'] === '<synthetic>';
     if (!synthetic) this.#turns += 1;
-    for (const block of objects(message['content'])) {
-      if (block['type'] === 'text') this.#talk.activity({ kind: 'text', text: text(block['text']) });
-      else if (block['type'] === 'thinking') this.#talk.activity({ kind: 'thought', text: text(block['thinking']) });
+    for (const block of objectsOf(message['content'])) {
+      if (block['type'] === 'text') this.#talk.activity({ kind: 'text', text: textOf(block['text']) });
+      else if (block['type'] === 'thinking') this.#talk.activity({ kind: 'thought', text: textOf(block['thinking']) });
       else if (block['type'] === 'tool_use') this.#toolUse(block);
       else this.#talk.activity({ kind: 'raw', value: block });
     }
@@ -122,22 +112,22 @@ class ClaudeConversation {
   }
 
   #toolUse(block: Message): void {
-    const tool = text(block['name']);
+    const tool = textOf(block['name']);
     const input = block['input'];
     if (tool === 'TodoWrite' && isObject(input)) {
-      const entries = objects(input['todos']).map((todo) => ({ text: text(todo['content']), status: planStatus(todo['status']) }));
+      const entries = objectsOf(input['todos']).map((todo) => ({ text: textOf(todo['content']), status: planStatus(todo['status']) }));
       return this.#talk.activity({ kind: 'plan', entries });
     }
-    const call_id = text(block['id']);
+    const call_id = textOf(block['id']);
     this.#talk.activity({ kind: 'tool_call', call_id, tool, tool_kind: claudeToolKind(tool), title: claudeTitle(tool, input), input });
   }
 
   #user({ message, tool_use_result: told }: Message): void {
     if (!isObject(message)) return;
-    for (const block of objects(message['content'])) {
+    for (const block of objectsOf(message['content'])) {
       if (block['type'] !== 'tool_result') continue;
       const content = resultText(block['content']);
-      const call_id = text(block['tool_use_id']);
+      const call_id = textOf(block['tool_use_id']);
       const failed = block['is_error'] === true;
       const denied = failed && /hook error|denied|doesn't want to/i.test(content.slice(0, 200));
       if (isObject(told) && (told['type'] === 'create' || told['type'] === 'update') && typeof told['filePath'] === 'string')
@@ -163,7 +153,7 @@ class ClaudeConversation {
       this.#talk.send({ type: 'control_response', response: { subtype: 'success', request_id, response } });
     if (request['subtype'] === 'hook_callback') {
       const input = isObject(request['input']) ? request['input'] : {};
-      const decision = await this.#talk.permission(claudeRequest(text(input['tool_name']), input['tool_input']));
+      const decision = await this.#talk.permission(claudeRequest(textOf(input['tool_name']), input['tool_input']));
       return answer({
         hookSpecificOutput: {
           hookEventName: 'PreToolUse',
@@ -176,7 +166,7 @@ class ClaudeConversation {
     if (request['subtype'] === 'can_use_tool') return answer({ behavior: 'deny', message: 'Not allowed' });
     return this.#talk.send({
       type: 'control_response',
-      response: { subtype: 'error', request_id, error: `Unknown request ${text(request['subtype'])}` },
+      response: { subtype: 'error', request_id, error: `Unknown request ${textOf(request['subtype'])}` },
     });
   }
 
@@ -185,9 +175,9 @@ class ClaudeConversation {
    * a fresh one), and a model that told when to come back. A wait that long early on is the model's own word, for its own begin at half a second.
    */
   #retries(message: Message): void {
-    const status = number(message['error_status']);
-    const tried = number(message['attempt']) ?? 0;
-    const wait = number(message['retry_delay_ms']) ?? 0;
+    const status = amountOf(message['error_status']);
+    const tried = amountOf(message['attempt']) ?? 0;
+    const wait = amountOf(message['retry_delay_ms']) ?? 0;
     if ((status === 401 || status === 403) && tried >= 2)
       this.#giveUp({ ended: 'failed', code: 'agent_not_signed_in', message: 'The model refused the credential' });
     if (status === 429 && tried <= 3 && wait >= LIMITS.agent_model_wait.value)
@@ -201,34 +191,34 @@ class ClaudeConversation {
 
   #rateLimit(message: Message, now: () => number): void {
     const info = isObject(message['rate_limit_info']) ? message['rate_limit_info'] : {};
-    const at = number(info['resetsAt']);
+    const at = amountOf(info['resetsAt']);
     if (info['status'] === 'rejected' && at !== null) this.#resets = Math.max(1000, at * 1000 - now());
     this.#talk.activity({ kind: 'raw', value: message });
   }
 
   #end(message: Message, now: () => number): void {
     const usage = isObject(message['usage']) ? message['usage'] : {};
-    const cached = whole(usage['cache_read_input_tokens']) ?? 0;
-    const made = whole(usage['cache_creation_input_tokens']) ?? 0;
+    const cached = countOf(usage['cache_read_input_tokens']) ?? 0;
+    const made = countOf(usage['cache_creation_input_tokens']) ?? 0;
     this.#talk.usage({
-      input_tokens: (whole(usage['input_tokens']) ?? 0) + cached + made,
-      output_tokens: whole(usage['output_tokens']),
+      input_tokens: (countOf(usage['input_tokens']) ?? 0) + cached + made,
+      output_tokens: countOf(usage['output_tokens']),
       cached_tokens: cached,
-      cost_usd: number(message['total_cost_usd']),
-      turns: whole(message['num_turns']) ?? this.#turns,
+      cost_usd: amountOf(message['total_cost_usd']),
+      turns: countOf(message['num_turns']) ?? this.#turns,
     });
     this.#result ??= this.#conclusion(message, now());
   }
 
   #conclusion(message: Message, now: number): Conversation {
-    const said = text(message['result']) || text(objects(message['errors'])[0]?.['message']);
-    const subtype = text(message['subtype']);
+    const said = textOf(message['result']) || textOf(objectsOf(message['errors'])[0]?.['message']);
+    const subtype = textOf(message['subtype']);
     if (this.#talk.signal.aborted) return { ended: 'interrupted' };
     if (message['is_error'] !== true && subtype === 'success') {
       return message['stop_reason'] === 'refusal' ? { ended: 'refused', message: said } : { ended: 'success' };
     }
     if (subtype === 'error_max_turns') return { ended: 'failed', code: 'budget_turns', message: 'The limit of turns was reached' };
-    const status = number(message['api_error_status']);
+    const status = amountOf(message['api_error_status']);
     const resets = this.#resets ?? resetsIn(said, now);
     if (resets !== undefined || status === 429 || USAGE_LIMIT.test(said))
       return {
