@@ -134,6 +134,7 @@ const MOST_LINES = 10_000;
 /** The log as it comes, from attempt to attempt, until the step has ended and all of it was told. */
 async function* follow(parts: LogParts, stepId: string, given: string | undefined, { context, recheck }: Asked): AsyncGenerator<string> {
   let cursor = given;
+  let told = -Infinity;
   try {
     while (!context.signal.aborted) {
       const step = found(parts.read.step(stepId));
@@ -142,6 +143,7 @@ async function* follow(parts: LogParts, stepId: string, given: string | undefine
       cursor = page.next_cursor ?? undefined;
       if (page.lines.length > 0) {
         yield eventsOf(page.lines, cursor);
+        told = parts.clock.monotonic();
         continue;
       }
       if (page.ended) {
@@ -159,6 +161,9 @@ async function* follow(parts: LogParts, stepId: string, given: string | undefine
       if (why === 'gone') return;
       recheck();
       if (why === 'time') yield ': still here\n\n';
+      // The first word goes out at once, and what a busy agent says right after it is sent in larger pieces.
+      const rest = told + LIMITS.log_gather.value - parts.clock.monotonic();
+      if (rest > 0) await parts.clock.sleep(rest);
     }
   } catch (error) {
     // The head is out with status 200, so the end of the right to listen is said in the stream.

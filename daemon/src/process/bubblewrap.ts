@@ -226,7 +226,7 @@ const endingOf = (outer: ProcessName, inner: ProcessName, bridged: boolean): End
   term: async () => {
     for (const pid of await descendantsOf(inner.pid)) {
       // The bridge passes the signal on to what it started, which gets it here already; a program may take a second one for haste.
-      if (bridged && (await innermostPidOf(pid)) === FIRST_PROGRAM) continue;
+      if (bridged && innermostPidOf(pid) === FIRST_PROGRAM) continue;
       signalPid(pid, 'SIGTERM');
     }
   },

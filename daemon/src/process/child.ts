@@ -123,19 +123,23 @@ const whenClosed = async (child: ChildProcess): Promise<void> => {
 };
 
 /** TERM, then KILL after the grace, then a look whether all is gone. */
-const stopAll = async (ending: Ending): Promise<boolean> => {
+const stopAll = async (ending: Ending, exited: Promise<Exit>): Promise<boolean> => {
   await ending.term();
-  if (await waitGone(() => ending.gone(), LIMITS.stop_grace.value)) return true;
-  return killAll(ending);
+  if (await waitGone(() => ending.gone(), LIMITS.stop_grace.value, exited)) return true;
+  return killAll(ending, exited);
 };
 
-const killAll = async (ending: Ending): Promise<boolean> => {
+const killAll = async (ending: Ending, exited: Promise<Exit>): Promise<boolean> => {
   // Again and again, because what is killed may have started something in between.
-  return waitGone(async () => {
-    if (await ending.gone()) return true;
-    await ending.kill();
-    return false;
-  }, LIMITS.stop_confirm.value);
+  return waitGone(
+    async () => {
+      if (await ending.gone()) return true;
+      await ending.kill();
+      return false;
+    },
+    LIMITS.stop_confirm.value,
+    exited,
+  );
 };
 
 /** Writes one chunk and waits until it is on its way or can never be; the stream calls back in both cases. */
@@ -197,9 +201,9 @@ export const followChild = async (
   let stopped = (): void => undefined;
   // A process that cannot be killed must not hold its step for ever: the end of the stop ends the wait as well.
   const stopEnded = new Promise<void>((resolve) => (stopped = resolve));
-  const begin = (how: (ending: Ending) => Promise<boolean>): void => {
+  const begin = (how: typeof stopAll): void => {
     if (stopping) return;
-    stopping = how(ending);
+    stopping = how(ending, exited);
     void stopping.then(stopped);
   };
   const cancelTimer = systemClock.after(order.timeout_ms, () => {
@@ -220,7 +224,7 @@ export const followChild = async (
     over.abort();
     cancelTimer();
     const asked = stopping;
-    const gone = await (asked ?? killAll(ending));
+    const gone = await (asked ?? killAll(ending, exited));
     await (gone ? whenClosed(child) : undefined);
     for (const stream of [stdin, child.stdout!, child.stderr!]) stream.destroy();
     const oom = (await outOfMemory?.()) ?? false;

@@ -72,12 +72,6 @@ const splitToken = (started: string): { token: string; mark: string | undefined 
   return at === -1 ? { token: started, mark: undefined } : { token: started.slice(0, at), mark: started.slice(at + 1) };
 };
 
-/** The pid of a process as the innermost of its pid namespaces numbers it. Linux only; undefined when it has ended. */
-export const innermostPidOf = async (pid: number): Promise<number | undefined> => {
-  const line = /^NSpid:\s*(.*)$/m.exec((await readText(`/proc/${pid}/status`)) ?? '')?.[1];
-  return line === undefined ? undefined : Number(line.split(/\s+/).at(-1));
-};
-
 /** Names a process that we started and marked. */
 export const nameProcess = async (pid: number, mark: string): Promise<ProcessName> => ({
   pid,
@@ -107,6 +101,12 @@ const readNow = (path: string): string | undefined => {
     // The process has ended, or is not ours to look at.
     return undefined;
   }
+};
+
+/** The pid of a process as the innermost of its pid namespaces numbers it. Linux only; undefined when it has ended. */
+export const innermostPidOf = (pid: number): number | undefined => {
+  const line = /^NSpid:\s*(.*)$/m.exec(readNow(`/proc/${pid}/status`) ?? '')?.[1];
+  return line === undefined ? undefined : Number(line.split(/\s+/).at(-1));
 };
 
 const threadsOf = (pid: number): string[] => {
@@ -190,13 +190,17 @@ export const signalGroup = (pid: number, signal: NodeJS.Signals | 0): boolean =>
 
 const POLL_MS = 10;
 
-/** Asks again and again until `gone` says so or the time is up; there is no event for the end of a process that is not our child. */
-export const waitGone = async (gone: () => Promise<boolean>, limitMs: number): Promise<boolean> => {
+/**
+ * Asks again and again until `gone` says so or the time is up; there is no event for the end of a process that is not our child.
+ * @param hint settles when it is worth asking at once
+ */
+export const waitGone = async (gone: () => Promise<boolean>, limitMs: number, hint?: Promise<unknown>): Promise<boolean> => {
   const until = systemClock.monotonic() + limitMs;
+  let hints: Promise<unknown>[] = hint ? [hint.then(() => (hints = []))] : [];
   for (;;) {
     if (await gone()) return true;
     if (systemClock.monotonic() >= until) return false;
-    await systemClock.sleep(POLL_MS);
+    await Promise.race([systemClock.sleep(POLL_MS), ...hints]);
   }
 };
 

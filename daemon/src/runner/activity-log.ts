@@ -78,46 +78,51 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
   let masked: Masked = {};
   let lines: string[] = [];
   let file: OpenFile | undefined;
-  let written: Promise<void> = Promise.resolve();
-  let scheduled = false;
+  /** The write that is under way, with all that was said while the one before it lasted. */
+  let writing: Promise<void> | undefined;
+  let broken = false;
   let finished: Promise<FinishedActivity | undefined> | undefined;
 
   const tell = (): void => {
     for (const listener of listeners) listener();
   };
 
-  const flush = (): void => {
-    scheduled = false;
-    if (lines.length === 0) return;
-    const bytes = Buffer.from(lines.join(''), 'utf8');
-    lines = [];
-    written = written.then(async () => {
+  /** Writes what is there until nothing more has come in the meantime. */
+  const write = async (): Promise<void> => {
+    // All that comes in one turn is one write.
+    await new Promise((resolve) => void setImmediate(resolve));
+    while (lines.length > 0) {
+      const bytes = Buffer.from(lines.join(''), 'utf8');
+      lines = [];
       file ??= await artifacts.begin({ limit: LIMITS.output_captured.value });
       await file.write(bytes);
       tell();
-    });
-    // A failing disk is told once, by `finish`.
-    written.catch(() => undefined);
+    }
+    writing = undefined;
   };
+
+  /** When `ms` was, as text: most lines come within the same millisecond as the one before. */
+  let stamp = { ms: Number.NaN, text: '' };
+  const stampOf = (ms: number): string => (ms === stamp.ms ? stamp : (stamp = { ms, text: isoTime(ms) })).text;
 
   /** @param clean its texts were masked already */
   const put = (item: ActivityItem, clean = false): void => {
-    if (seq >= LIMITS.activity_items.value) return;
+    if (broken || seq >= LIMITS.activity_items.value) return;
     seq += 1;
     const last = seq === LIMITS.activity_items.value;
     const kept: ActivityItem = last
       ? { kind: 'notice', level: 'warning', code: 'activity_cut', text: 'More is not kept of this attempt' }
       : item;
-    const place = { seq, at: isoTime(clock.now()) };
-    let line = JSON.stringify({ ...place, ...kept });
+    const at = stampOf(clock.now());
+    const asLine = (told: ActivityItem): string => `{"seq":${seq},"at":"${at}",${JSON.stringify(told).slice(1)}`;
+    let line = asLine(kept);
     // Most lines are short and hold no secret, which one look at the whole line tells.
-    if (!clean && (line.length > LIMITS.activity_text.value || masking.mayMask(line)))
-      line = JSON.stringify({ ...place, ...(mapTexts(kept, mask) as ActivityItem) });
+    if (!clean && (line.length > LIMITS.activity_text.value || masking.mayMask(line))) line = asLine(mapTexts(kept, mask) as ActivityItem);
     lines.push(`${line}\n`);
-    if (scheduled) return;
-    scheduled = true;
-    // All that comes in one turn is one write.
-    setImmediate(flush);
+    if (writing) return;
+    writing = write();
+    // A failing disk is told once, by `finish`; nothing is gathered for it until then.
+    writing.catch(() => void (broken = true));
   };
 
   /** What was held back of the stretch that is open, because it might have been the beginning of a secret. */
@@ -146,8 +151,7 @@ export const openActivity = (artifacts: Pick<ArtifactFiles, 'begin'>, clock: Clo
 
   const finish = async (): Promise<FinishedActivity | undefined> => {
     endStretch();
-    flush();
-    await written;
+    await writing;
     const stored = await file?.finish();
     tell();
     return stored && { ...stored, redactions: sumMasked(own, masked) };

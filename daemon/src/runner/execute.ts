@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
 import { BY_DAEMON } from '../core/records.ts';
@@ -159,5 +160,7 @@ export const execute = async (scope: PreparedScope, workspace: Workspace | undef
     if (left) tx.move.step(step.id, 'executed', set, BY_DAEMON);
     else tx.set.step(step.id, set);
   });
+  // Who waits for this hears of it now: the next stage starts programs, and each start holds the event loop for a while.
+  await setImmediate();
   return result;
 };

@@ -82,6 +82,7 @@ export const LIMITS = {
   files_listed: limit(5_000, 'items', 'entries of one list_files answer'),
   search_matches: limit(200, 'items', 'matches of one search_files answer'),
   log_page: limit(64 * KiB, 'bytes', 'one get_step_logs answer'),
+  log_gather: limit(10, 'ms', 'for which a follower of a log gathers what is said next, after it was sent something'),
   change_files_soft: limit(40, 'items', 'changed files above which a gate opens'),
   change_lines_soft: limit(1500, 'items', 'changed lines above which a gate opens'),
   change_files_hard: limit(2_000, 'items', 'changed files above which the fence fails'),

@@ -24,7 +24,7 @@ const read = (bytes: Buffer): AgentLine | undefined => {
 
 /** A line longer than `LIMITS.agent_line` is given in pieces, as text: no agent speaks so. */
 export const createLineReader = (): LineReader => {
-  const ready: AgentLine[] = [];
+  let ready: AgentLine[] = [];
   let parts: Buffer[] = [];
   let size = 0;
   let ended = false;
@@ -44,14 +44,17 @@ export const createLineReader = (): LineReader => {
   };
 
   async function* lines(): AsyncGenerator<AgentLine> {
-    for (let taken = 1; ; taken++) {
-      const next = ready.shift();
-      if (next) {
-        yield next;
+    for (;;) {
+      const batch = ready;
+      ready = [];
+      for (const [index, line] of batch.entries()) {
+        yield line;
         // Lines that are there already are taken without a turn of the event loop in between, which others wait for.
-        if (taken % LINES_A_TURN === 0) await new Promise((resolve) => void setImmediate(resolve));
-      } else if (ended) return;
-      else await new Promise<void>((resolve) => (wake = resolve));
+        if (index % LINES_A_TURN === LINES_A_TURN - 1) await new Promise((resolve) => void setImmediate(resolve));
+      }
+      if (ready.length > 0) continue;
+      if (ended) return;
+      await new Promise<void>((resolve) => (wake = resolve));
     }
   }
 
