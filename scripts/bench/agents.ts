@@ -10,8 +10,8 @@ import { startServer } from '@fairlead/e2e/rig/processes';
 import { raiseStack, type Stack } from '@fairlead/e2e/rig/stack';
 import { figureOf, inPairs, type Figure } from './figures.ts';
 
-const ITEMS = 20_000;
-const ACTIVITY_ROUNDS = 5;
+const ITEMS = 60_000;
+const ACTIVITY_ROUNDS = 7;
 const STOP_ROUNDS = 7;
 const AT_ONCE = 8;
 

@@ -33,12 +33,12 @@ const attemptOf = (read: Reads, step: StepRecord, place: LogPlace | undefined): 
   return read.attempts(step.id).find(({ number }) => number === place.attempt);
 };
 
-/** Whole lines from a place on: at most `limit`, and at least one when there is one, however long it is. */
+/** Whole lines from a place on, as one text: at most `limit`, and at least one when there is one, however long it is. */
 const linesFrom = async (
   readBytes: (offset: number, length: number) => Promise<Buffer>,
   offset: number,
   limit: number,
-): Promise<{ readonly lines: string[]; readonly next: number }> => {
+): Promise<{ readonly lines: string; readonly next: number }> => {
   let bytes = Buffer.alloc(0);
   for (let length: number = LIMITS.log_page.value; ; length *= 4) {
     bytes = Buffer.from(await readBytes(offset, length));
@@ -50,12 +50,12 @@ const linesFrom = async (
     if (at === -1) break;
     end = at + 1;
   }
-  return { lines: bytes.subarray(0, end).toString('utf8').split('\n').filter(Boolean), next: offset + end };
+  return { lines: bytes.toString('utf8', 0, end), next: offset + end };
 };
 
-/** A page as it is stored: a line of JSON an item. */
+/** A page as it is stored: a line of JSON an item, each ended. */
 interface StoredPage extends Omit<Page, 'items'> {
-  readonly lines: readonly string[];
+  readonly lines: string;
 }
 
 const readLines = async (
@@ -66,14 +66,14 @@ const readLines = async (
 ): Promise<StoredPage> => {
   const place = cursor === undefined ? undefined : parseLogCursor(cursor);
   const attempt = attemptOf(read, step, place);
-  if (!attempt) return { attempt_id: null, lines: [], next_cursor: cursor ?? null, ended: false };
+  if (!attempt) return { attempt_id: null, lines: '', next_cursor: cursor ?? null, ended: false };
   const offset = place?.offset ?? 0;
   const cursorAt = (next: number): string => formatLogCursor({ attempt: attempt.number, offset: next });
   const stored = read.artifacts({ step_id: step.id, attempt_id: attempt.id }).find(({ kind }) => kind === 'activity');
   const growing = stored === undefined && attempt.id === step.attempt_id ? live(step.id)?.file : undefined;
   const size = stored?.size ?? growing?.size ?? 0;
   const isOver = stored !== undefined || (growing === undefined && attempt.ended_at !== null);
-  if (offset >= size) return { attempt_id: attempt.id, lines: [], next_cursor: cursorAt(offset), ended: isOver };
+  if (offset >= size) return { attempt_id: attempt.id, lines: '', next_cursor: cursorAt(offset), ended: isOver };
   const from = growing
     ? (at: number, length: number) => growing.read(at, length)
     : (at: number, length: number) => artifacts.read(stored!.sha256, { offset: at, length: Math.min(length, size - at) });
@@ -89,16 +89,26 @@ export const readLog = async (
   limit: number,
 ): Promise<Page> => {
   const { lines, ...page } = await readLines(parts, step, cursor, limit);
-  return { ...page, items: lines.map((line) => JSON.parse(line) as Activity) };
+  return {
+    ...page,
+    items:
+      lines === ''
+        ? []
+        : lines
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line) as Activity),
+  };
 };
 
 /** The lines as events of a stream, in one piece: each line is JSON already, and only the last needs to say where to go on. */
-const eventsOf = (lines: readonly string[], cursor: string | undefined): string =>
-  lines
-    .map(
-      (line, index) => `${index === lines.length - 1 && cursor !== undefined ? `id: ${cursor}\n` : ''}event: activity\ndata: ${line}\n\n`,
-    )
-    .join('');
+const eventsOf = (lines: string, cursor: string): string => {
+  const last = lines.lastIndexOf('\n', lines.length - 2) + 1;
+  const before = last === 0 ? '' : `${EVENT}${lines.slice(0, last - 1).replaceAll('\n', `\n\n${EVENT}`)}\n\n`;
+  return `${before}id: ${cursor}\n${EVENT}${lines.slice(last)}\n`;
+};
+
+const EVENT = 'event: activity\ndata: ';
 
 /** How far a step and its log have come: whoever looks and then waits gives what it saw, so that nothing is lost in between. */
 export const logMark = ({ read, live }: Pick<LogParts, 'read' | 'live'>, step: StepRecord): string =>
@@ -141,7 +151,7 @@ async function* follow(parts: LogParts, stepId: string, given: string | undefine
       const seen = logMark(parts, step);
       const page = await readLines(parts, step, cursor, MOST_LINES);
       cursor = page.next_cursor ?? undefined;
-      if (page.lines.length > 0) {
+      if (page.lines !== '' && cursor !== undefined) {
         yield eventsOf(page.lines, cursor);
         told = parts.clock.monotonic();
         continue;
