@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** SQL migrations, and programs that run somewhere else, are imported as text, here and by the bundler. */
@@ -17,5 +18,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 30_000,
     pool: 'forks',
+    // By itself vitest leaves one core free, which on two is half of them; most tests wait for a disk or a process.
+    maxWorkers: Math.max(2, availableParallelism()),
   },
 });

@@ -4,6 +4,7 @@ import { gitText, runGit } from './git.ts';
 import { meansDotGit } from './link-target.ts';
 import { nameOf, splitNul } from './names.ts';
 import type { Store } from './store.ts';
+import { asNames, listEntries, takeWithoutUntouched, type IndexEntry, type Place } from './untouched.ts';
 
 /** Something in a workspace that is not taken into a snapshot; each one fails the fence. */
 export interface SnapshotFinding {
@@ -75,12 +76,6 @@ const walkFolder = async (walk: Walk, below: string): Promise<boolean> => {
   return walk.files.size <= walk.most;
 };
 
-interface Place {
-  readonly git_dir: string;
-  readonly work_tree: string;
-  readonly index: string;
-}
-
 /** Untracked files and folders that the project ignores. Listing them reads no content. */
 const listIgnored = async (place: Place): Promise<string[]> => {
   const { stdout } = await runGit({ ...place, args: ['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'] });
@@ -96,19 +91,6 @@ const listProvisioned = async (index: string): Promise<string[]> => {
   }
 };
 
-/** Tracked paths with their modes. */
-const listTracked = async (place: Place): Promise<ReadonlyMap<string, string>> => {
-  const { stdout } = await runGit({ ...place, args: ['ls-files', '-z', '--stage', '--full-name'] });
-  return new Map(
-    splitNul(stdout).map((row) => {
-      const text = row.toString('latin1');
-      return [text.slice(text.indexOf('\t') + 1), text.slice(0, 6)];
-    }),
-  );
-};
-
-const paths = (names: readonly string[]): Buffer => Buffer.from(names.map((name) => `${name}\0`).join(''), 'latin1');
-
 const isFolder = async (root: Buffer, path: string): Promise<boolean> => {
   try {
     return (await lstat(Buffer.concat([root, SEPARATOR, Buffer.from(path, 'latin1')]))).isDirectory();
@@ -118,9 +100,9 @@ const isFolder = async (root: Buffer, path: string): Promise<boolean> => {
 };
 
 /** Tracked paths that are no longer there. A submodule's folder is empty here and stays; what a finding names stays as the base has it. */
-const findGone = async (walk: Walk, tracked: ReadonlyMap<string, string>): Promise<string[]> => {
+const findGone = async (walk: Walk, tracked: ReadonlyMap<string, IndexEntry>): Promise<string[]> => {
   const gone: string[] = [];
-  for (const [path, mode] of tracked) {
+  for (const [path, { mode }] of tracked) {
     if (walk.files.has(path) || walk.refused.has(path)) continue;
     if ([...walk.refused].some((refused) => path.startsWith(`${refused}/`))) continue;
     if (mode === SUBMODULE && (await isFolder(walk.root, path))) continue;
@@ -136,7 +118,7 @@ const findGone = async (walk: Walk, tracked: ReadonlyMap<string, string>): Promi
  */
 export const takeSnapshot = async (store: Store, folder: string, index: string): Promise<Snapshot> => {
   const place: Place = { git_dir: store.folder, work_tree: folder, index };
-  const [ignored, tracked, provisioned] = await Promise.all([listIgnored(place), listTracked(place), listProvisioned(index)]);
+  const [ignored, tracked, provisioned] = await Promise.all([listIgnored(place), listEntries(place), listProvisioned(index)]);
   const walk: Walk = {
     root: Buffer.from(folder),
     left_out: new Set([...ignored, ...provisioned]),
@@ -147,8 +129,10 @@ export const takeSnapshot = async (store: Store, folder: string, index: string):
   };
   if (await walkFolder(walk, '')) {
     const gone = await findGone(walk, tracked);
-    if (gone.length > 0) await runGit({ ...place, args: ['update-index', '-z', '--force-remove', '--stdin'], stdin: paths(gone) });
-    await runGit({ ...place, args: ['update-index', '-z', '--add', '--replace', '--stdin'], stdin: paths([...walk.files]) });
+    await takeWithoutUntouched(place, tracked, walk.files, async () => {
+      if (gone.length > 0) await runGit({ ...place, args: ['update-index', '-z', '--force-remove', '--stdin'], stdin: asNames(gone) });
+      await runGit({ ...place, args: ['update-index', '-z', '--add', '--replace', '--stdin'], stdin: asNames(walk.files) });
+    });
   } else {
     walk.findings.push({
       rule: 'too_many_files',
