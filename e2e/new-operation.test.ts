@@ -69,7 +69,7 @@ beforeAll(async () => {
   operator = clientFor(daemon.url, '/api/v1', secretIn('daemon', 'operator.token'));
   const repository = makeRepository(join(home, 'shop'), SAMPLE_PROJECT);
   instance = (
-    await operator.call('add_instance', { path: repository, unconfined: daemon.confinement !== 'bubblewrap' }, { idempotencyKey: 'add' })
+    await operator.call('add_instance', { path: repository, unconfined: daemon.confinement === 'unconfined' }, { idempotencyKey: 'add' })
   ).id;
 
   const admin = clientFor(relay.url, '/api/v2', secretIn('relay', 'admin.token'));

@@ -83,7 +83,7 @@ const play = async (stack: Stack, task: TaskInput, output: Output): Promise<Stor
   const tell = tellerOf(output);
   const own = values.repo === undefined;
   const { repo } = stack.instances[0]!;
-  if (stack.confinement !== 'bubblewrap' && own)
+  if (stack.confinement === 'unconfined' && own)
     tell.fairlead("this machine has no sandbox: the demo's own throw-away repository is worked on UNCONFINED");
   if (own) tell.owner(await sampleTests(repo));
   const planner = values.mcp ? await mcpPlanner(stack.mcpUrl, stack.plannerToken) : stack.planner;

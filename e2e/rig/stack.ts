@@ -102,7 +102,7 @@ const addRepositories = async (home: string, operator: Client, options: StackOpt
       {
         path: repo,
         ...(options.executor !== undefined && { default_executor: options.executor }),
-        unconfined: confinement !== 'bubblewrap',
+        unconfined: confinement === 'unconfined',
       },
       { idempotencyKey: randomUUID() },
     );

@@ -138,7 +138,7 @@ export const documentOf = ({ result, gate, change, events, durations }: Story) =
     passed,
     exit_code,
     duration_ms,
-    confined: confinement === 'bubblewrap',
+    confined: confinement !== 'unconfined',
   })),
   gate: gate && { state: gate.state, authority: gate.authority },
   integrated: change?.integrated ? { ref: change.integrated.ref, from: change.integrated.from, to: change.integrated.to } : null,

@@ -25,8 +25,8 @@ export interface ChildOrder {
   readonly env: Readonly<Record<string, string>>;
   /** A process group of its own, for what has no pid namespace. */
   readonly detached: boolean;
-  /** Whether descriptor 3 is a pipe that the program writes to. */
-  readonly info: boolean;
+  /** Makes descriptor 3 a pipe that the program writes to, and says what ends what it has to say there. */
+  readonly info?: RegExp;
   /** An open file of ours that is the program's descriptor 4. */
   readonly file4?: number;
 }
@@ -39,7 +39,7 @@ export interface Launched {
   /** Resolves when so much was dropped that the program counts as running away. */
   readonly flooded: Promise<void>;
   readonly exited: Promise<Exit>;
-  /** Everything written to descriptor 3. */
+  /** What was written to descriptor 3, up to what ends it or until nobody can write there any more. */
   readonly info: Promise<string>;
 }
 
@@ -49,11 +49,15 @@ export interface Exit {
   readonly signal: string | null;
 }
 
-const readAll = (stream: Readable | null | undefined): Promise<string> =>
+const readInfo = (stream: Readable | null | undefined, end: RegExp | undefined): Promise<string> =>
   new Promise((resolve) => {
-    if (!stream) return resolve('');
+    if (!stream || !end) return resolve('');
     let text = '';
-    stream.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk.toString('utf8');
+      // Somebody may hold the descriptor for as long as the program runs.
+      if (end.test(text)) resolve(text);
+    });
     stream.once('close', () => resolve(text));
     stream.once('error', () => resolve(text));
   });
@@ -76,7 +80,7 @@ export const launchChild = (order: ChildOrder, output: ConfinedOrder['output']):
   });
   child.stdin?.on('error', () => undefined);
   const exited = new Promise<Exit>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
-  const launched = { child, ...passOutput(child, output), exited, info: readAll(child.stdio[3]) };
+  const launched = { child, ...passOutput(child, output), exited, info: readInfo(child.stdio[3], order.info) };
   return new Promise((resolve, reject) => {
     child.once('spawn', () => resolve(launched));
     // Without a pid it never ran: not found, no descriptors left, arguments too long.

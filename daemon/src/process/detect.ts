@@ -1,11 +1,13 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bubblewrap, VARIANTS, type BubblewrapSetup, type Variant } from './bubblewrap.ts';
+import type { Confinement } from '@fairlead/shared/contract/states';
+import { bubblewrap, VARIANTS } from './bubblewrap.ts';
 import type { Sandbox } from './confined.ts';
-import { findControlGroups } from './control-groups.ts';
+import { findControlGroups, type ControlGroups } from './control-groups.ts';
 import { forbidCoreDumps } from './core-dumps.ts';
 import { runProgram } from './run.ts';
 import { unconfined } from './unconfined.ts';
+import { unshare, UNSHARE_VARIANTS } from './unshare.ts';
 import { limitsOf } from './usage.ts';
 
 /** What this machine has. */
@@ -38,7 +40,7 @@ const tryVariant = async (sandbox: Sandbox, folder: string): Promise<string | un
     const end = await probe.ended;
     return end.exit_code === 0 && output.includes('confined')
       ? undefined
-      : output.trim().split('\n').at(-1) || `bwrap exited with ${end.exit_code ?? end.signal}`;
+      : output.trim().split('\n').at(-1) || `it exited with ${end.exit_code ?? end.signal}`;
   } catch (error) {
     return (error as Error).message;
   } finally {
@@ -73,34 +75,82 @@ const cureFor = (why: string): string => {
   return 'Run bwrap --ro-bind / / --unshare-pid --proc /proc true to see what this system refuses';
 };
 
-type Way = Pick<BubblewrapSetup, 'variant' | 'filtered' | 'groups'>;
+/** What every way to confine is made with. */
+interface Setup {
+  readonly folder: string;
+  readonly toolchain: readonly string[];
+  readonly groups?: ControlGroups;
+}
 
-/** Everything that bubblewrap can be asked for, the strongest first. A kernel without a filter for system calls is the rarest lack. */
-const waysToTry = async (): Promise<Way[]> => {
-  const groups = await findControlGroups(limitsOf());
-  const ways = [true, false].flatMap((filtered) => (VARIANTS as readonly Variant[]).map((variant) => ({ variant, filtered })));
-  return [...(groups ? ways.map((way) => ({ ...way, groups })) : []), ...ways];
+/** One way to confine, as strong as it can be asked for; the strongest of its kind first. */
+interface Way {
+  readonly kind: Confinement;
+  readonly make: (setup: Setup) => Promise<Sandbox>;
+}
+
+/** bubblewrap goes first: it starts faster and filters system calls. A kernel without a filter for those is the rarest lack. */
+const WAYS: readonly Way[] = [
+  ...[true, false].flatMap((filtered) =>
+    VARIANTS.map((variant): Way => ({ kind: 'bubblewrap', make: (setup) => bubblewrap({ ...setup, variant, filtered }) })),
+  ),
+  ...UNSHARE_VARIANTS.map((variant): Way => ({ kind: 'unshare', make: (setup) => unshare({ ...setup, variant }) })),
+];
+
+type Found = { readonly sandbox: Sandbox } | { readonly why: string };
+
+/** The strongest way of one kind that works here. */
+const findKind = async (kind: Confinement, folder: string, setup: Setup): Promise<Found> => {
+  const ways = WAYS.filter((way) => way.kind === kind);
+  // With control groups and without them, where this machine lends any.
+  const setups = setup.groups ? [setup, { folder: setup.folder, toolchain: setup.toolchain }] : [setup];
+  let why = '';
+  for (const given of setups) {
+    for (const { make } of ways) {
+      const sandbox = await make(given);
+      const wrong = await tryVariant(sandbox, folder);
+      if (wrong === undefined) return { sandbox };
+      why ||= wrong;
+    }
+  }
+  return { why };
 };
 
-const findBubblewrap = async (
+const setupIn = async (folder: string, toolchain: readonly string[]): Promise<Setup> => {
+  const groups = await findControlGroups(limitsOf());
+  return { folder: join(folder, 'files'), toolchain, ...(groups && { groups }) };
+};
+
+/** Every kind of sandbox that works here, the one that is taken first. */
+export const workingSandboxes = async (folder: string, toolchain: readonly string[]): Promise<Sandbox[]> => {
+  if (process.platform !== 'linux') return [];
+  const setup = await setupIn(folder, toolchain);
+  const found: Sandbox[] = [];
+  for (const kind of new Set(WAYS.map((way) => way.kind))) {
+    const one = await findKind(kind, folder, setup);
+    if ('sandbox' in one) found.push(one.sandbox);
+  }
+  return found;
+};
+
+const findSandbox = async (
   folder: string,
   toolchain: readonly string[],
 ): Promise<{ sandbox: Sandbox } | { reason: string; cure: string }> => {
   if (process.platform !== 'linux') {
     return {
-      reason: 'There is no sandbox backend for this system yet; bubblewrap runs on Linux only',
+      reason: 'There is no sandbox backend for this system yet; those that there are need Linux',
       cure: 'Run the daemon on Linux (a virtual machine or WSL2 will do), or say unconfined for an instance whose tasks you trust',
     };
   }
-  if (!(await installed())) return { reason: 'bubblewrap (bwrap) is not installed', cure: await installCommand() };
-  let why = '';
-  for (const how of await waysToTry()) {
-    const sandbox = await bubblewrap({ ...how, folder: join(folder, 'files'), toolchain });
-    const wrong = await tryVariant(sandbox, folder);
-    if (wrong === undefined) return { sandbox };
-    why ||= wrong;
-  }
-  return { reason: `bubblewrap is installed but does not work here: ${why}`, cure: cureFor(why) };
+  const setup = await setupIn(folder, toolchain);
+  const has = await installed();
+  const first = has ? await findKind('bubblewrap', folder, setup) : { why: 'bubblewrap (bwrap) is not installed' };
+  if ('sandbox' in first) return first;
+  const second = await findKind('unshare', folder, setup);
+  if ('sandbox' in second) return second;
+  return has
+    ? { reason: `bubblewrap is installed but does not work here: ${first.why}`, cure: cureFor(first.why) }
+    : { reason: `${first.why}, and unshare does not work here: ${second.why}`, cure: await installCommand() };
 };
 
 /**
@@ -116,7 +166,7 @@ export const detectConfinement = async ({
 }): Promise<Confining> => {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await forbidCoreDumps();
-  const found = await findBubblewrap(folder, toolchain);
+  const found = await findSandbox(folder, toolchain);
   return {
     sandbox: 'sandbox' in found ? found.sandbox : undefined,
     unconfined: unconfined(folder, toolchain),

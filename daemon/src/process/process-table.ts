@@ -103,10 +103,10 @@ const readNow = (path: string): string | undefined => {
   }
 };
 
-/** The pid of a process as the innermost of its pid namespaces numbers it. Linux only; undefined when it has ended. */
-export const innermostPidOf = (pid: number): number | undefined => {
-  const line = /^NSpid:\s*(.*)$/m.exec(readNow(`/proc/${pid}/status`) ?? '')?.[1];
-  return line === undefined ? undefined : Number(line.split(/\s+/).at(-1));
+/** The parent of a process. Linux only; undefined when it has ended. */
+export const parentOf = (pid: number): number | undefined => {
+  const text = readNow(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : parseStat(text).parent;
 };
 
 const threadsOf = (pid: number): string[] => {

@@ -64,7 +64,7 @@ export const unconfined = (folder: string, toolchain: readonly string[]): Sandbo
         [MARK]: mark,
         ...(order.out !== undefined && { FAIRLEAD_OUT: order.out }),
       };
-      const launched = await launchChild({ file, args, cwd: order.workspace, env, detached: true, info: false }, order.output);
+      const launched = await launchChild({ file, args, cwd: order.workspace, env, detached: true }, order.output);
       return await followChild(launched, order, endingOf(launched.child.pid!, mark), { mark, places, cleaned });
     } catch (cause) {
       await cleaned();

@@ -111,7 +111,7 @@ const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
 const agentCommits = async (scope: PreparedScope, workspace: Workspace): Promise<NewArtifact[]> => {
   const { deps, executor, instance, attempt, base, signal } = scope;
   const sandbox = sandboxFor(deps.confining, instance);
-  if (!executor.runs_code || sandbox?.kind !== 'bubblewrap' || signal.aborted) return [];
+  if (!executor.runs_code || sandbox === undefined || sandbox.kind === 'unconfined' || signal.aborted) return [];
   const { folder, out, readable } = workspace;
   const bundle = await bundleAgentCommits({ sandbox, workspace: folder, out, readable, base });
   if (!bundle) return [];

@@ -75,7 +75,7 @@ const STORE_OBJECTS = '/store/objects';
 const complete = async (place: Workspace, { store, commit, private_git }: WorkspaceOrder, made?: string): Promise<Workspace> => {
   if (private_git === undefined) return place;
   const host = join(store.folder, 'objects');
-  const confined = private_git === 'bubblewrap';
+  const confined = private_git !== undefined && private_git !== 'unconfined';
   await addPrivateGit(store, commit, { ...place, objects: confined ? STORE_OBJECTS : host, ...(made !== undefined && { made }) });
   return { ...place, readable: confined ? [{ from: host, to: STORE_OBJECTS }] : [] };
 };

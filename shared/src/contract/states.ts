@@ -112,5 +112,5 @@ export const AUTHORITIES = ['local', 'relay_asserted'] as const;
 export type Authority = (typeof AUTHORITIES)[number];
 
 /** What kept the work apart from the machine. Every record and screen shows it. */
-export const CONFINEMENTS = ['bubblewrap', 'unconfined', 'not_needed'] as const;
+export const CONFINEMENTS = ['bubblewrap', 'unshare', 'unconfined', 'not_needed'] as const;
 export type Confinement = (typeof CONFINEMENTS)[number];
