@@ -48,8 +48,7 @@ const argumentsOf = (fixture: Fixture): string[] => {
       return ['--size', String(IN_MEMORY_BYTES), '--tmpfs', fixture.to];
     case 'folder':
       return ['--dir', fixture.to];
-    case 'proc':
-    case 'dev':
+    default:
       return [`--${fixture.what}`, fixture.to];
   }
 };

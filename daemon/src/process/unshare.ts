@@ -15,6 +15,10 @@ export const UNSHARE_VARIANTS = [
 ] as const;
 export type UnshareVariant = (typeof UNSHARE_VARIANTS)[number];
 
+/** In a session of its own, and never longer there than the daemon. */
+const LAUNCH = ['setsid', 'setpriv', '--pdeathsig', 'KILL', '--', 'unshare'];
+const NAMESPACES = ['--mount', '--pid', '--net', '--ipc', '--uts', '--cgroup', '--fork', '--kill-child=KILL', '--'];
+
 export interface UnshareSetup {
   readonly variant: UnshareVariant;
   readonly groups?: ControlGroups;
@@ -196,9 +200,14 @@ export const unshare = async ({ variant, groups, folder, toolchain }: UnshareSet
     groups,
     filter: undefined,
     command: async (inside) => [
-      ...['setsid', 'setpriv', '--pdeathsig', 'KILL', '--'],
-      ...['unshare', ...variant.args, '--mount', '--pid', '--net', '--ipc', '--uts', '--cgroup', '--fork', '--kill-child=KILL', '--'],
-      ...['/bin/sh', '-c', await scriptFor(prepared, inside), 'fairlead', ...inside.argv],
+      ...LAUNCH,
+      ...variant.args,
+      ...NAMESPACES,
+      '/bin/sh',
+      '-c',
+      await scriptFor(prepared, inside),
+      'fairlead',
+      ...inside.argv,
     ],
     info: SAID_READY,
     innerPid: async (info, outer) =>

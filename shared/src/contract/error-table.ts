@@ -175,7 +175,7 @@ export const ERRORS = {
     409,
     EXIT.infrastructure,
     'This machine has no sandbox',
-    'Install bubblewrap, or let the owner say unconfined for this instance: fairlead add --unconfined.',
+    'Install bubblewrap (fairlead doctor says why nothing else works here), or let the owner say unconfined for this instance: fairlead add --unconfined.',
   ),
 
   // What the state of things refuses.
