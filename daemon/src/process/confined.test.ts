@@ -64,13 +64,14 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
     const end = await run(sandbox, 'cat input; cat; env; echo result > "$FAIRLEAD_OUT/r"; echo w > made; echo err >&2; exit 3', {
       workspace,
       out,
-      env: { OWN: 'yes' },
+      env: { OWN: 'yes', LD_BIND_NOW: "it's 1" },
       stdin: Buffer.from('STDIN'),
     });
     delete process.env['FAIRLEAD_TEST_LEAK'];
     expect(end).toMatchObject({ exit_code: 3, signal: null, timed_out: false, stopped: 'by_itself', dropped: 0 });
     expect(end.text).toContain('inSTDIN');
     expect(end.text).toContain('OWN=yes');
+    expect(end.text).toContain("LD_BIND_NOW=it's 1\n");
     expect(end.text).not.toContain('leaked');
     expect(end.text).toContain('err');
     expect(readFileSync(join(out, 'r'), 'utf8')).toBe('result\n');

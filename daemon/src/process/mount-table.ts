@@ -26,21 +26,24 @@ const parseTable = (text: string): Mounted[] =>
 
 const folderOf = (path: string): string => (path === '/' ? '/' : `${path}/`);
 
+/** What a table says of a path without links. */
+export const beneathIn = (text: string, real: string): Beneath => {
+  const table = parseTable(text);
+  const around = table.filter(({ at }) => real === at || real.startsWith(folderOf(at)));
+  const nearest = around.reduce<Mounted | undefined>((best, one) => (best && best.at.length > one.at.length ? best : one), undefined);
+  return {
+    noexec: nearest?.noexec ?? false,
+    deeper: table
+      .filter(({ at }) => at.startsWith(folderOf(real)) && at !== real)
+      .map(({ at, noexec }) => ({ path: at.slice(folderOf(real).length), noexec })),
+  };
+};
+
 /** Tells of a path, links resolved. */
 export type BeneathOf = (path: string) => Promise<Beneath>;
 
 /** Reads the mounts of this machine as they are now. */
 export const readMountTable = async (): Promise<BeneathOf> => {
-  const table = parseTable(await readFile('/proc/self/mountinfo', 'utf8'));
-  return async (path) => {
-    const real = await realpath(path);
-    const around = table.filter(({ at }) => real === at || real.startsWith(folderOf(at)));
-    const nearest = around.reduce<Mounted | undefined>((best, one) => (best && best.at.length > one.at.length ? best : one), undefined);
-    return {
-      noexec: nearest?.noexec ?? false,
-      deeper: table
-        .filter(({ at }) => at.startsWith(folderOf(real)) && at !== real)
-        .map(({ at, noexec }) => ({ path: at.slice(folderOf(real).length), noexec })),
-    };
-  };
+  const text = await readFile('/proc/self/mountinfo', 'utf8');
+  return async (path) => beneathIn(text, await realpath(path));
 };

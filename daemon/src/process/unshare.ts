@@ -76,8 +76,8 @@ const shownBy = async (beneath: BeneathOf, from: string, to: string, writable: b
   const { noexec, deeper } = await beneath(from);
   return {
     options: `${deeper.length > 0 ? 'rbind' : 'bind'},${flags(noexec)}`,
-    // What is mounted deeper comes along, and keeps its own flags.
-    later: deeper.map((mount) => ({ to: join(to, mount.path), options: `remount,bind,${flags(mount.noexec)}` })),
+    // What is mounted deeper comes along with its own flags, and is made read-only apart.
+    later: writable ? [] : deeper.map((mount) => ({ to: join(to, mount.path), options: `remount,bind,${flags(mount.noexec)}` })),
   };
 };
 
