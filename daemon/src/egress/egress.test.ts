@@ -232,10 +232,18 @@ describe('the gateway', () => {
     ['soon', undefined],
   ])('tells how it was answered, and when to come back (%s)', async (told, wait) => {
     const answers: unknown[] = [];
-    const { port } = await serve((_request, response) => response.writeHead(429, { 'retry-after': told }).end());
-    const { egress } = await open({ routes: [{ ...route(port), answered: (...answer) => answers.push(answer) }] });
+    const { port } = await serve(({ url }, response) =>
+      url!.endsWith('/messages')
+        ? response.writeHead(429, { 'retry-after': told }).end()
+        : response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).end(),
+    );
+    const { egress } = await open({ routes: [{ ...route(port), answered: (answer) => answers.push(answer) }] });
     await ask(socketOf(egress), '/v1/messages');
-    expect(answers).toEqual([[429, wait]]);
+    await ask(socketOf(egress), '/v1/others');
+    expect(answers).toEqual([
+      { status: 429, wait_ms: wait, streamed: false },
+      { status: 200, wait_ms: undefined, streamed: true },
+    ]);
   });
 
   it('adds the credential, removes what the agent sent in its place, and keeps it out of the answer', async () => {

@@ -26,8 +26,17 @@ export interface Route {
   readonly upstream: string;
   /** Added to each request in place of what the agent sends under these names. Values are secrets. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Hears the status of each answer, and in how many ms the upstream asks to come back where it says so. */
-  readonly answered?: (status: number, wait_ms: number | undefined) => void;
+  /** Hears of each answer as it begins. */
+  readonly answered?: (answer: RouteAnswer) => void;
+}
+
+/** What an upstream answered, by its head. */
+export interface RouteAnswer {
+  readonly status: number;
+  /** In how many ms the upstream asks to come back, where it says so. */
+  readonly wait_ms: number | undefined;
+  /** Whether it comes bit by bit, as what a model says does. */
+  readonly streamed: boolean;
 }
 
 /** What `Retry-After` says, in ms: seconds, or a date. Undefined when it says nothing usable. */
@@ -127,7 +136,11 @@ export const gateway = (route: Route, { traffic, token }: GatewayParts): Gateway
       maxHeaderSize: LIMITS.egress_header.value,
     });
     outgoing.once('response', ({ statusCode, headers }) => {
-      route.answered?.(statusCode!, waitOf(headers['retry-after'], systemClock.now()));
+      route.answered?.({
+        status: statusCode!,
+        wait_ms: waitOf(headers['retry-after'], systemClock.now()),
+        streamed: headers['content-type']?.startsWith('text/event-stream') ?? false,
+      });
     });
     passOn(outgoing, { request, response, counted: traffic.reach(host, port), hidden });
   };

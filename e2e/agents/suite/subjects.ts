@@ -7,8 +7,6 @@ export interface Subject {
   readonly scheme: 'bearer' | 'x-api-key' | 'x-goog-api-key';
   /** It tells neither what its commands print nor how they end: all that can be known of them is the call, and what its model is shown. */
   readonly silent?: true;
-  /** It does not tell how often it asked its model, until it has finished. */
-  readonly countless?: true;
   /** It does not ask again when an answer breaks in the middle. */
   readonly brittle?: true;
   /** MiB of text in one answer that `huge` tries; 2.5 times that is printed by a command. Default: 8. Less for one that hands all of it to its model. */
@@ -19,7 +17,7 @@ export interface Subject {
 export const SUBJECTS: readonly Subject[] = [
   { name: 'claude', scheme: 'x-api-key' },
   { name: 'codex', scheme: 'bearer' },
-  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, countless: true, brittle: true, hugeMiB: 1 },
+  { name: 'gemini', scheme: 'x-goog-api-key', silent: true, brittle: true, hugeMiB: 1 },
   { name: 'qwen', scheme: 'bearer' },
-  { name: 'opencode', scheme: 'bearer', countless: true },
+  { name: 'opencode', scheme: 'bearer' },
 ];

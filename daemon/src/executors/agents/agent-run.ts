@@ -5,7 +5,7 @@ import { chmod, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { createEgress, type Egress, type NetworkRule } from '../../egress/egress.ts';
-import type { Route } from '../../egress/gateway.ts';
+import type { Route, RouteAnswer } from '../../egress/gateway.ts';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { INSIDE, type ConfinedEnd, type ConfinedProcess, type Mount, type Places } from '../../process/confined.ts';
 import { stoppedOutcome, type AgentProfile, type ExecutorOrder, type ExecutorReport, type ExecutorResult } from '../executor.ts';
@@ -43,7 +43,9 @@ const networkOf = ({ profile, route, vendor_hosts }: AgentSetup): NetworkRule =>
 
 /** What the model itself answered, where it is reached through us. */
 interface ModelWatch {
-  answered(status: number, wait_ms: number | undefined): void;
+  answered(answer: RouteAnswer): void;
+  /** Called at each answer that the model began to give. */
+  onAnswer: () => void;
   /** Aborted when the model asks for more patience than an attempt has. */
   readonly limited: AbortSignal;
   facts(): Pick<AgentFacts, 'limited_ms' | 'unauthorised'>;
@@ -57,9 +59,11 @@ const watchModel = (): ModelWatch => {
   const limited = new AbortController();
   let limited_ms: number | undefined;
   let last = 0;
-  return {
-    answered(status, wait_ms) {
+  const watch: ModelWatch = {
+    onAnswer: () => undefined,
+    answered({ status, wait_ms, streamed }) {
       last = status;
+      if (status === 200 && streamed) watch.onAnswer();
       if (status !== TOO_MANY || wait_ms === undefined || wait_ms < LIMITS.agent_model_wait.value) return;
       limited_ms ??= wait_ms;
       limited.abort();
@@ -67,6 +71,7 @@ const watchModel = (): ModelWatch => {
     limited: limited.signal,
     facts: () => ({ limited_ms, unauthorised: UNAUTHORISED.has(last) }),
   };
+  return watch;
 };
 
 /** Opens the way out, and tells what is refused on it. */
@@ -111,9 +116,18 @@ const layLogin = async (home: string, files: AgentSetup['login']): Promise<void>
   }
 };
 
-/** Sums of what was used, held against the budget. */
+/**
+ * Sums of what was used, held against the budget. Of an agent that does not count its turns, they are what its model was seen to answer,
+ * which includes what it asks for itself, such as a title.
+ */
 const createMeter = ({ budget }: AgentProfile, report: ExecutorReport) => {
+  let told: Usage = NONE;
   let usage: Usage = NONE;
+  let answers: number | null = null;
+  const update = (): void => {
+    usage = { ...told, turns: told.turns ?? answers };
+    report.usage(usage);
+  };
   const over = (): { code: string; message: string } | undefined => {
     const tokens = (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0);
     if (budget.tokens !== undefined && tokens > budget.tokens)
@@ -125,9 +139,13 @@ const createMeter = ({ budget }: AgentProfile, report: ExecutorReport) => {
     return undefined;
   };
   return {
-    add(told: Partial<Usage>) {
-      usage = { ...usage, ...told };
-      report.usage(usage);
+    add(more: Partial<Usage>) {
+      told = { ...told, ...more };
+      update();
+    },
+    answered() {
+      answers = (answers ?? 0) + 1;
+      update();
     },
     over,
     get used(): boolean {
@@ -227,6 +245,14 @@ const converse = async (
   const meter = createMeter(setup.profile, report);
   const halt = new AbortController();
   let over: ReturnType<typeof meter.over>;
+  const weigh = (): void => {
+    over ??= meter.over();
+    if (over && !halt.signal.aborted) halt.abort();
+  };
+  model.onAnswer = () => {
+    meter.answered();
+    weigh();
+  };
   const signal = AbortSignal.any([order.signal, halt.signal, model.limited]);
   const onStop = (): void => void child.stop();
   signal.addEventListener('abort', onStop, { once: true });
@@ -242,8 +268,7 @@ const converse = async (
     session: (id) => report.session(id),
     usage: (told) => {
       meter.add(told);
-      over ??= meter.over();
-      if (over && !halt.signal.aborted) halt.abort();
+      weigh();
     },
     signal,
   });

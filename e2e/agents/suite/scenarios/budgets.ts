@@ -26,8 +26,8 @@ const turns: AgentScenario = {
   reason: 'budget_turns',
   holds(seen, report) {
     holds(seen.requests.length <= 5, 'it did not go on for long', report, seen.requests.length);
+    holds((seen.attempts[0]!.usage?.turns ?? 0) > 2, 'its turns are recorded', report, seen.attempts[0]!.usage);
   },
-  lacks: ({ subject }) => (subject.countless ? 'it does not tell how often it asks its model' : undefined),
 };
 
 export const budgets: readonly AgentScenario[] = [tokens, turns];
