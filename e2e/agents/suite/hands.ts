@@ -41,6 +41,9 @@ export const readActivity = async (stage: Stage, stepId: string): Promise<Activi
   }
 };
 
+/** Some agents take ten seconds to start on a busy machine. */
+const PATIENCE_MS = 45_000;
+
 /** @param ask how whoever submitted asks */
 export const handsOn = (stage: Stage, instanceId: string, stepId: string, ask: Hands['ask']): Hands => {
   const step: Hands['step'] = () => stage.call('get_step', { step_id: stepId });
@@ -51,13 +54,17 @@ export const handsOn = (stage: Stage, instanceId: string, stepId: string, ask: H
     ask,
     step,
     gate: () =>
-      until(`the agent asks a person`, async () => {
-        const { items } = await stage.call('list_gates', { instance_id: instanceId, step_id: stepId, state: 'pending' });
-        const found = items.find(({ kind }) => kind === 'permission');
-        const now = found ? undefined : await step();
-        if (now?.ended) throw new Error(`The step is ${now.state} (${now.reason?.message}) and nobody was asked`);
-        return found;
-      }),
+      until(
+        `the agent asks a person`,
+        async () => {
+          const { items } = await stage.call('list_gates', { instance_id: instanceId, step_id: stepId, state: 'pending' });
+          const found = items.find(({ kind }) => kind === 'permission');
+          const now = found ? undefined : await step();
+          if (now?.ended) throw new Error(`The step is ${now.state} (${now.reason?.message}) and nobody was asked`);
+          return found;
+        },
+        PATIENCE_MS,
+      ),
     approveAll: () =>
       until(
         'the step has ended',
@@ -66,22 +73,26 @@ export const handsOn = (stage: Stage, instanceId: string, stepId: string, ask: H
           for (const { id, digest } of items) await stage.call('approve_gate', { gate_id: id, digest });
           return (await step()).ended;
         },
-        45_000,
+        PATIENCE_MS,
       ).then(() => undefined),
     gateNow: (id) => stage.call('get_gate', { gate_id: id }),
     approve: ({ id, digest }) => stage.call('approve_gate', { gate_id: id, digest }),
     reject: ({ id }, comment) => stage.call('reject_gate', { gate_id: id, ...(comment !== undefined && { comment }) }),
     napping: (nap) =>
-      until(`something sleeps ${nap} s`, async () => {
-        const found = withArgument(nap);
-        const now = found.length > 0 ? undefined : await step();
-        if (now?.ended) throw new Error(`The step is ${now.state} (${now.reason?.message}) and nothing sleeps`);
-        return found.length > 0 && found;
-      }),
+      until(
+        `something sleeps ${nap} s`,
+        async () => {
+          const found = withArgument(nap);
+          const now = found.length > 0 ? undefined : await step();
+          if (now?.ended) throw new Error(`The step is ${now.state} (${now.reason?.message}) and nothing sleeps`);
+          return found.length > 0 && found;
+        },
+        PATIENCE_MS,
+      ),
     agentProcesses: () =>
       withVariable('FAIRLEAD_STEP', stepId).filter(({ argv }) => argv.slice(0, 2).some((one) => one.startsWith(stage.agent.folder))),
     activity: () => readActivity(stage, stepId),
-    untilStep: (what, is, timeoutMs = 45_000) =>
+    untilStep: (what, is, timeoutMs = PATIENCE_MS) =>
       until(
         what,
         async () => {
