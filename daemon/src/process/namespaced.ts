@@ -53,7 +53,7 @@ const environmentFor = (order: ConfinedOrder, mark: string): Record<string, stri
 });
 
 /** Variables that the dynamic linker and the shell read, and with them every program that runs on the way in. */
-const STEERS = /^(?:LD_|GLIBC_TUNABLES$|MALLOC_|GCONV_PATH$|LOCPATH$|ENV$|IFS$|PS4$)/;
+const STEERS = /^(?:LD_\w*|GLIBC_TUNABLES|MALLOC_\w*|GCONV_PATH|LOCPATH|ENV|IFS|PS4)$/;
 
 const splitEnv = (env: Readonly<Record<string, string>>): { early: Record<string, string>; late: Record<string, string> } => {
   const entries = Object.entries(env);
@@ -122,11 +122,11 @@ export const namespaced = (maker: Maker): Sandbox => ({
     const real = { argv: placed(order.argv, places), env: environmentFor(order, mark) };
     const { argv, env } = bridge ? bridge.wrap(real.argv, real.env) : real;
     const { early, late } = splitEnv(env);
+    const command = await maker.command({ mounts, argv, late_env: late });
     const limits = limitsOf(order.limits);
     const group = await maker.groups?.make(limits).catch((cause: unknown) => {
       throw unavailable('A control group could not be made', cause);
     });
-    const command = await maker.command({ mounts, argv, late_env: late });
     const [file = '', ...args] = group ? joining(group, command) : command;
     const launched = {
       file,
