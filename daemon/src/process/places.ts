@@ -25,7 +25,8 @@ export const mountsOf = (order: ConfinedOrder): PlannedMount[] =>
     ...(order.writable ?? []).map((mount) => ({ ...mount, writable: true })),
   ].toSorted((a, b) => depthOf(a.to) - depthOf(b.to));
 
-const isMissing = async (path: string): Promise<boolean> => {
+/** Whether there is nothing at a path; a link counts as what it leads to. */
+export const isMissing = async (path: string): Promise<boolean> => {
   try {
     await stat(path);
     return false;

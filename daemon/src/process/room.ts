@@ -1,7 +1,8 @@
-import { lstat, mkdir, readlink, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareBridge, type Bridge } from './bridge.ts';
 import { INSIDE, type Forward } from './confined.ts';
+import { isMissing } from './places.ts';
 
 /** One thing that stands in every sandbox, whatever makes it. Made in the order of the list, so that later ones may lie in earlier ones. */
 export type Fixture =
@@ -63,15 +64,6 @@ const FILES = {
   hosts: '127.0.0.1 localhost\n::1 localhost\n',
 } as const;
 
-const exists = async (path: string): Promise<boolean> => {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
 /** System folders, read-only; where the system has a link such as /bin -> usr/bin, the same link. */
 const systemFixtures = async (): Promise<Fixture[]> => {
   const fixtures: Fixture[] = [];
@@ -80,7 +72,7 @@ const systemFixtures = async (): Promise<Fixture[]> => {
     if (found?.isSymbolicLink()) fixtures.push({ what: 'link', target: await readlink(folder), to: folder });
     else if (found?.isDirectory()) fixtures.push(shown(folder));
   }
-  for (const path of ETC) if (await exists(path)) fixtures.push(shown(path));
+  for (const path of ETC) if (!(await isMissing(path))) fixtures.push(shown(path));
   return fixtures;
 };
 
@@ -91,7 +83,7 @@ const programFolders = async (toolchain: readonly string[]): Promise<string[]> =
   const found: string[] = [];
   for (const folder of toolchain) {
     const below = join(folder, 'bin');
-    found.push((await exists(below)) ? below : folder);
+    found.push((await isMissing(below)) ? folder : below);
   }
   return found;
 };
