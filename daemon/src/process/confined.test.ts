@@ -41,7 +41,10 @@ const run = async (sandbox: Sandbox, script: string, more: Partial<ConfinedOrder
   return { ...(await process.ended), text };
 };
 
-const SLEEP = { argv: ['sleep', '7774'], readable: [], env: {}, timeout_ms: 20_000, output: () => undefined } as const;
+/** How long a test's children sleep, in seconds: a word of this process alone, for the same tests may run beside it. */
+const nap = (test: number): string => `777${test}.${process.pid}`;
+
+const SLEEP = { argv: ['sleep', nap(4)], readable: [], env: {}, timeout_ms: 20_000, output: () => undefined } as const;
 
 const sleepers = async (word: string): Promise<number> => {
   const pids = await descendantsOf(1);
@@ -97,22 +100,22 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
   });
 
   it('kills what ignores TERM, and children in sessions of their own', async () => {
-    const end = await run(sandbox, "trap '' TERM; setsid sleep 7771 & sleep 7771 & echo up; while :; do sleep 1; done", {
+    const end = await run(sandbox, `trap '' TERM; setsid sleep ${nap(1)} & sleep ${nap(1)} & echo up; while :; do sleep 1; done`, {
       timeout_ms: 400,
     });
     expect(end).toMatchObject({ timed_out: true, stopped: 'confirmed' });
-    expect(await sleepers('7771')).toBe(0);
+    expect(await sleepers(nap(1))).toBe(0);
   }, 20_000);
 
   it('leaves nothing behind when the command ends by itself', async () => {
-    const end = await run(sandbox, 'setsid sleep 7772 >/dev/null 2>&1 & sleep 7772 & exit 0');
+    const end = await run(sandbox, `setsid sleep ${nap(2)} >/dev/null 2>&1 & sleep ${nap(2)} & exit 0`);
     expect(end).toMatchObject({ exit_code: 0, stopped: 'by_itself' });
-    expect(await sleepers('7772')).toBe(0);
+    expect(await sleepers(nap(2))).toBe(0);
   });
 
   it('ends a survivor that is known by name only', async () => {
     const child = await sandbox.start({
-      argv: ['/bin/sh', '-c', 'setsid sleep 7773 & sleep 7773'],
+      argv: ['/bin/sh', '-c', `setsid sleep ${nap(3)} & sleep ${nap(3)}`],
       ...place(),
       readable: [],
       env: {},
@@ -121,7 +124,7 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
     });
     expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('ended');
     expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('was_gone');
-    expect(await sleepers('7773')).toBe(0);
+    expect(await sleepers(nap(3))).toBe(0);
     expect(await endSurvivor({ pid: process.pid, started: 'another.1' })).toBe('was_gone');
     await child.ended;
   });
@@ -230,11 +233,11 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
   });
 
   it.runIf(kind !== 'unconfined')('stops what starts too many processes or takes too much memory, and says so', async () => {
-    for (const bomb of ['while :; do sleep 7776 & done', 'b() { b | b & sleep 7776; }; b']) {
+    for (const bomb of [`while :; do sleep ${nap(6)} & done`, `b() { b | b & sleep ${nap(6)}; }; b`]) {
       const end = await run(sandbox, bomb, { limits: { processes: 100 } });
       expect(end).toMatchObject({ exceeded: 'processes', killed_by: 'fairlead', stopped: 'confirmed' });
     }
-    expect(await sleepers('7776')).toBe(0);
+    expect(await sleepers(nap(6))).toBe(0);
     const limits = { memory: 300 * 1024 * 1024 };
     const hog = 'const kept = []; setInterval(() => kept.push(Buffer.alloc(5e6, 1)), 5)';
     expect(await run(sandbox, '', { argv: ['node', '-e', hog], limits })).toMatchObject({ exceeded: 'memory', stopped: 'confirmed' });
