@@ -14,6 +14,7 @@ const COMMANDS = {
   bench: () => import('./dist/bench.js'),
   'test-agents': () => import('./dist/test-agents.js'),
   test: () => import('./test.mjs'),
+  'test-hard': () => import('./test-hard.mjs'),
   build: () => {},
 };
 

@@ -201,7 +201,7 @@ export const moduleOf = (path: string): string | undefined => {
   return match ? `${match[1]}/${match[2]}` : undefined;
 };
 
-const isTest = (path: string): boolean => /\.(test|contract|fixture|bench)\.ts$|\/test\//.test(path);
+const isTest = (path: string): boolean => /\.(test|hard|contract|fixture|bench)\.ts$|\/test\//.test(path);
 
 /** Faults of the table itself: a module that allows what comes after it, or what is not there. */
 export const tableFaults = (table: Readonly<Record<string, readonly string[]>>): string[] => {

@@ -12,14 +12,14 @@ const DRAWERS = /^(utils?|helpers?|common|types|lib|index|misc|shared)$/;
 const NOTES_TO_SELF = [/\bTO[D]O\b/, /\bFIX[M]E\b/, /\bXX[X]\b/];
 const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 
-const isTest = (path: string): boolean => /\.(test|contract|fixture|bench)\.ts$|\/test\/|^e2e\//.test(path);
+const isTest = (path: string): boolean => /\.(test|hard|contract|fixture|bench)\.ts$|\/test\/|^e2e\//.test(path);
 /** Where a tool asks for a default export. */
 const mayDefault = (path: string): boolean => path.endsWith('.config.ts') || path === 'scripts/test-report.mjs';
 
 /** What is wrong with the name of a file. */
 const nameFault = (path: string): string | undefined => {
   const segments = path.split('/');
-  const stem = segments.at(-1)!.replace(/\.(test|contract|fixture|bench|config|d)?\.?(ts|mjs)$/, '');
+  const stem = segments.at(-1)!.replace(/\.(test|hard|contract|fixture|bench|config|d)?\.?(ts|mjs)$/, '');
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(stem)) return 'the name is not kebab-case';
   if (DRAWERS.test(stem)) return `${stem} is a drawer for anything; name the file after its idea`;
   const folder = segments.slice(1, -1).find((name) => DRAWERS.test(name));
