@@ -6,6 +6,17 @@ import type { Confinement } from '@fairlead/shared/contract/states';
  */
 export const INSIDE = { workspace: '/workspace', out: '/out', home: '/home/fairlead' } as const;
 
+/** What every program in a sandbox finds in its environment, whatever the order adds. */
+export const ROOM_ENVIRONMENT: Readonly<Record<string, string>> = {
+  HOME: INSIDE.home,
+  USER: 'fairlead',
+  LOGNAME: 'fairlead',
+  SHELL: '/bin/sh',
+  LANG: 'C.UTF-8',
+  TERM: 'dumb',
+  TMPDIR: '/tmp',
+};
+
 /** A host file or folder, and the absolute path at which the order's programs find it. */
 export interface Mount {
   readonly from: string;

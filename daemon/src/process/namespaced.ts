@@ -5,7 +5,7 @@ import { randomBytes } from '@fairlead/shared/kit/clock';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { followChild, launchChild, type Ending, type Exit } from './child.ts';
 import type { ControlGroup, ControlGroups } from './control-groups.ts';
-import { INSIDE, type ConfinedOrder, type Sandbox } from './confined.ts';
+import { INSIDE, ROOM_ENVIRONMENT, type ConfinedOrder, type Sandbox } from './confined.ts';
 import { checkMounts, mountedPlaces, mountsOf, placed, type PlannedMount } from './places.ts';
 import { descendantsOf, isAlive, MARK, parentOf, signalPid, startTokenOf, type ProcessName } from './process-table.ts';
 import type { Room } from './room.ts';
@@ -40,13 +40,7 @@ export interface Maker {
 }
 
 const environmentFor = (order: ConfinedOrder, mark: string): Record<string, string> => ({
-  HOME: INSIDE.home,
-  USER: 'fairlead',
-  LOGNAME: 'fairlead',
-  SHELL: '/bin/sh',
-  LANG: 'C.UTF-8',
-  TERM: 'dumb',
-  TMPDIR: '/tmp',
+  ...ROOM_ENVIRONMENT,
   ...placed(order.env, mountedPlaces(order)),
   [MARK]: mark,
   ...(order.out !== undefined && { FAIRLEAD_OUT: INSIDE.out }),

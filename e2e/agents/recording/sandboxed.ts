@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOM_ENVIRONMENT } from '@fairlead/daemon/process/confined';
 
 /** An agent as it is started for a recording. */
 export interface Launch {
@@ -54,13 +55,7 @@ export const launchSandboxed = ({ installed, workspace, home, argv, env, hidden 
       ...hidden.filter((path) => existsSync(join(workspace, path))).flatMap((path) => ['--tmpfs', `/workspace/${path}`]),
       ...words('--remount-ro /proc --remount-ro / --chdir /workspace --clearenv'),
       ...Object.entries({
-        HOME: '/home/fairlead',
-        USER: 'fairlead',
-        LOGNAME: 'fairlead',
-        SHELL: '/bin/sh',
-        LANG: 'C.UTF-8',
-        TERM: 'dumb',
-        TMPDIR: '/tmp',
+        ...ROOM_ENVIRONMENT,
         PATH: '/usr/local/bin:/usr/bin:/bin',
         ...env,
       }).flatMap(([name, value]) => ['--setenv', name, value]),
