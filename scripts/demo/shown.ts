@@ -37,6 +37,17 @@ const checksTable = (output: Output, { result }: Story): string => {
   return output.table([['check', 'of', 'result', 'exit', 'took', 'confined by', 'argv'], ...rows]);
 };
 
+/** As much of a failed check's output as one reads before opening the whole. */
+const COMPLAINT_LINES = 20;
+
+const complaintsText = ({ complaints }: Story): string[] =>
+  Object.entries(complaints).map(([name, text]) => {
+    const lines = printable(text.trimEnd(), { multiline: true }).split('\n');
+    const left = lines.length - COMPLAINT_LINES;
+    const shown = lines.slice(-COMPLAINT_LINES).join('\n');
+    return `${printable(name)} printed${left > 0 ? `, after ${left} lines more` : ''}:\n${indent(shown)}`;
+  });
+
 const timelineTable = (output: Output, { events }: Story): string => {
   const first = Date.parse(events[0]?.at ?? '');
   const rows = events.map(({ at, type, authority, principal }) => [
@@ -53,7 +64,7 @@ export const evidenceText = (output: Output, story: Story): string => {
   const heading = (text: string) => output.colour('bold', text);
   const parts = [
     `${heading('Diff, as the daemon observed it')}\n${indent(diffText(output, story.patch) || 'no change')}`,
-    `${heading('Checks that the daemon ran on it')}\n${indent(checksTable(output, story))}`,
+    `${heading('Checks that the daemon ran on it')}\n${indent([checksTable(output, story), ...complaintsText(story)].join('\n\n'))}`,
     `${heading('Timeline, from the hash-chained history')}\n${indent(timelineTable(output, story))}`,
   ];
   const outcome = [`step        ${result.step.state}`, ...result.step.warnings.map((warning) => `warning     ${printable(warning)}`)];

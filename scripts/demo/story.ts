@@ -20,6 +20,8 @@ export interface Story {
   readonly change: Change | null;
   readonly patch: string;
   readonly events: readonly Event[];
+  /** What each check that failed printed, by its name. */
+  readonly complaints: Readonly<Record<string, string>>;
   readonly durations: Readonly<Record<string, number>>;
 }
 
@@ -60,6 +62,15 @@ const allEvents = async (planner: Planner, instanceId: string, runId: string): P
     if (!page.more) return events;
     cursor = page.next_cursor;
   }
+};
+
+/** What failed checks printed: without it a planner that reads of a failure cannot mend it. */
+const complaintsOf = async (planner: Planner, { validations }: StepResult): Promise<Record<string, string>> => {
+  const failed = validations.filter(({ passed, output_artifact_id }) => !passed && output_artifact_id !== null);
+  const texts = await Promise.all(
+    failed.map(async ({ name, output_artifact_id }) => [name, (await planner.content(output_artifact_id!)).toString('utf8')] as const),
+  );
+  return Object.fromEntries(texts);
 };
 
 /** Submits the task and waits for what becomes of it, as any planner would: it sees only what the relay answers. */
@@ -116,7 +127,8 @@ export const tellStory = async (plot: Plot): Promise<Story> => {
   }
   const result = await planner.call('get_step_result', { step_id: stepId });
   const events = await allEvents(planner, instanceId, runId);
-  return { result, gate: result.gate, change: result.change, patch, events, durations };
+  const complaints = await complaintsOf(planner, result);
+  return { result, gate: result.gate, change: result.change, patch, events, complaints, durations };
 };
 
 /** What `--json` prints. */
