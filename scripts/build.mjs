@@ -16,7 +16,7 @@ const sourcesOf = (folder) =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return ['node_modules', 'dist'].includes(entry.name) ? [] : sourcesOf(path);
-    return /\.(ts|sql|mjs|program\.js)$|^package\.json$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
+    return /\.(ts|sql|mjs|program\.js)$|^package\.json$/.test(entry.name) && !/\.(test|hard)\.ts$/.test(entry.name) ? [path] : [];
   });
 
 const target = (name, folders, inputs, executable) => ({ name, folders, inputs, executable, out: join(root, name, 'dist') });
@@ -36,6 +36,7 @@ const TARGETS = [
       'test-agents',
       'record-agents',
       'bench',
+      'docs',
       'bench/pipe',
       'bench/ledger',
       'bench/workspace',

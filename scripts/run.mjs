@@ -11,6 +11,7 @@ const COMMANDS = {
   agents: () => import('./dist/agents.js'),
   'record-agents': () => import('./dist/record-agents.js'),
   'model-server': () => import('./dist/model-server.js'),
+  docs: () => import('./dist/docs.js'),
   bench: () => import('./dist/bench.js'),
   'test-agents': () => import('./dist/test-agents.js'),
   test: () => import('./test.mjs'),

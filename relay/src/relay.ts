@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { openapi } from '@fairlead/shared/contract/openapi';
+import { referencePage, type ReferencePage } from '@fairlead/shared/contract/reference-page';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { OPERATIONS, operationsOf, type OperationTable } from '@fairlead/shared/contract/operations/table';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import { isoTime, systemClock, type Clock } from '@fairlead/shared/kit/clock';
-import { checkHostAndOrigin, listen, rawJson, createApp, type Listening } from '@fairlead/shared/kit/http-server';
+import { checkHostAndOrigin, RawAnswer, listen, rawJson, createApp, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { loadOrCreateKey, type KeyPair } from '@fairlead/shared/kit/signature';
 import { lockHome } from '@fairlead/shared/kit/sqlite';
@@ -95,12 +96,18 @@ const httpApp = (base: Base, parts: Parts) => {
   const rows = operationsOf('relay', base.table);
   // Made at the first request: the origin may only be known once the port is.
   let ours: ReturnType<typeof oursOf> | undefined;
-  const document = JSON.stringify(openapi(rows, { title: 'Fairlead relay', version: VERSION, prefix: '/api/v2' }));
+  const about = { title: 'Fairlead relay', version: VERSION, prefix: '/api/v2' };
+  const document = JSON.stringify(openapi(rows, about));
+  let page: Promise<ReferencePage> | undefined;
   return createApp({
     mounts: [{ prefix: '/api/v2', rows, handle: parts.handle }],
     routes: {
       ...healthRoutes({ clock: base.clock, writable: () => base.store.writable(), draining: () => base.draining }),
       'GET /api/v2/openapi.json': () => rawJson(document),
+      'GET /api/v2/docs': async () => {
+        const { html, headers } = await (page ??= referencePage(rows, about));
+        return new RawAnswer(html, { headers });
+      },
     },
     endpoints: { '/mcp': parts.mcp.serve },
     check: ({ headers }) => checkHostAndOrigin(headers, (ours ??= oursOf(base))),

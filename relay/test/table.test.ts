@@ -70,3 +70,17 @@ it('names every operation of the relay once in its OpenAPI document', async () =
   );
   await relay.end();
 });
+
+it('shows its API as a page without any script, to anybody, under a policy that runs nothing', async () => {
+  const relay = await testRelay();
+  const answer = await requestRaw({ method: 'GET', url: `${relay.url}/api/v2/docs` });
+  const text = (await readAll(answer.body)).toString('utf8');
+  expect(answer.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': expect.stringMatching(/^default-src 'none'; style-src 'sha256-/),
+    'x-content-type-options': 'nosniff',
+  });
+  for (const { name } of operationsOf('relay')) expect(text).toContain(`<article id="${name}">`);
+  expect(text).not.toContain('<script');
+  await relay.end();
+});

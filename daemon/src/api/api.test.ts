@@ -193,6 +193,14 @@ describe('the operations table', () => {
     expect(json['openapi']).toBe('3.1.0');
   });
 
+  it('is what the page at /docs shows, without any script', async () => {
+    const answer = await fetch(`${daemon.url}/api/v1/docs`);
+    const text = await answer.text();
+    expect(answer.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
+    for (const { name } of operationsOf('daemon')) expect(text).toContain(`<article id="${name}">`);
+    expect(text).not.toContain('<script');
+  });
+
   it('has a handler for each row', async () => {
     expect(OPERATIONS.get_step.name).toBe('get_step');
     expect(await codeOf(daemon.operator.call('get_step', { step_id: foreignId('step') }))).toBe('not_found');

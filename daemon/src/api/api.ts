@@ -1,8 +1,8 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { openapi } from '@fairlead/shared/contract/openapi';
-import type { Operation } from '@fairlead/shared/contract/operations/operation';
+import { referencePage, type ReferencePage } from '@fairlead/shared/contract/reference-page';
 import type { Clock } from '@fairlead/shared/kit/clock';
-import { checkHostAndOrigin, createApp } from '@fairlead/shared/kit/http-server';
+import { RawAnswer, checkHostAndOrigin, createApp } from '@fairlead/shared/kit/http-server';
 import type { Log } from '@fairlead/shared/kit/log';
 import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { AnyHandler, Handlers } from './asked.ts';
@@ -55,18 +55,22 @@ export const createHandlers = (parts: ApiParts): Handlers => {
   };
 };
 
-const documentOf = (rows: readonly Operation[], version: string) => openapi(rows, { title: 'Fairlead daemon', version, prefix: PREFIX });
-
 /** The daemon's HTTP API: routes, checks and errors all come from the tables. */
 export const createApi = (parts: ApiParts) => {
   const { ledger, clock, operatorHash, rows, draining, log, about } = parts;
   const handlers: Readonly<Record<string, AnyHandler>> = { ...createHandlers(parts), ...parts.more };
+  const self = { title: 'Fairlead daemon', version: about.version, prefix: PREFIX };
   let document: Record<string, unknown> | undefined;
+  let page: Promise<ReferencePage> | undefined;
   return createApp({
     mounts: [{ prefix: PREFIX, rows, handle: createPipeline({ ledger, clock, operatorHash, handlers, draining }) }],
     routes: {
       'GET /healthz': () => ({ ok: true }),
-      [`GET ${PREFIX}/openapi.json`]: () => (document ??= documentOf(rows, about.version)),
+      [`GET ${PREFIX}/openapi.json`]: () => (document ??= openapi(rows, self)),
+      [`GET ${PREFIX}/docs`]: async () => {
+        const { html, headers } = await (page ??= referencePage(rows, self));
+        return new RawAnswer(html, { headers });
+      },
     },
     check: ({ headers }) => checkHostAndOrigin(headers, { hosts: parts.allowedHosts }),
     failed: (error, { id, method, path }) => {
