@@ -126,6 +126,8 @@ export const relayDouble = async (options: RelayOptions = {}) => {
     acceptOnly: (ids: readonly string[] | undefined) => {
       accept = ids;
     },
+    /** The raw socket of the newest line, for what no websocket would send. */
+    socket: () => [...raw].at(-1)!,
     /** Breaks every line without a word. */
     cut: () => {
       for (const socket of raw) socket.destroy();

@@ -62,7 +62,7 @@ export interface Stack {
 }
 
 /** Programs may live outside the folders that every sandbox sees (a version manager's, say); those are listed for this home. */
-const toolchain = (): string => {
+export const toolchain = (): string => {
   const prefix = dirname(dirname(realpathSync(process.execPath)));
   return /^\/(usr|bin|lib|opt)?(\/|$)/.test(prefix) ? '' : `toolchain_folders: [${JSON.stringify(prefix)}]\n`;
 };
