@@ -191,6 +191,20 @@ describe('a relay process', () => {
     expect(
       JSON.parse((await relayCli(base, '--json', 'connector', 'revoke', 'con_0190a0b0-0000-7000-8000-000000000000')).stdout),
     ).toMatchObject({ code: 'not_found' });
+    expect(
+      JSON.parse((await relayCli(base, '--json', 'connector', 'rename', 'con_0190a0b0-0000-7000-8000-000000000000', 'desk')).stdout),
+    ).toMatchObject({ code: 'not_found' });
+    const told = await relayCli(base, 'mcp-config', '--client', 'claude-code');
+    expect(JSON.parse(told.stdout)).toEqual({
+      mcpServers: { fairlead: { type: 'http', url: `${relay.url}/mcp`, headers: { Authorization: 'Bearer ${FAIRLEAD_TOKEN}' } } },
+    });
+    expect(told.stderr).toContain('.mcp.json');
+    for (const [flag, ...args] of [
+      ['--client', '--client', 'nobody'],
+      ['--token-env', '--client', 'codex', '--token-env', 'A B'],
+      ['--endpoint', '--client', 'codex', '--endpoint', 'relay.example'],
+    ] as const)
+      expect(JSON.parse((await relayCli(base, '--json', 'mcp-config', ...args)).stdout)).toMatchObject({ field: flag });
     expect(await relayCli(base, 'planner-token', 'create', 'ci', '--scope', 'nonsense')).toMatchObject({ code: 1 });
     await relay.stop('SIGTERM');
     expect(JSON.parse((await relayCli(base, '--json', 'status')).stdout)).toMatchObject({ code: 'relay_not_running' });

@@ -116,6 +116,15 @@ describe('a session', () => {
   });
 });
 
+it('a connector that was renamed is listed by its new label, stays online, and the audit says who did it', async () => {
+  const connector = await testConnector(relay);
+  const renamed = await relay.admin.call('rename_connector', { connector_id: connector.id, label: 'workbench' });
+  expect(renamed).toMatchObject({ id: connector.id, label: 'workbench', online: true });
+  expect(await codeOf(relay.admin.call('rename_connector', { connector_id: connector.id, label: 'two\nlines' }))).toBe('invalid_input');
+  expect((await relay.admin.call('list_connectors', {})).items.find(({ id }) => id === connector.id)?.label).toBe('workbench');
+  expect((await relay.audit({ action: 'rename_connector' })).map(({ actor, outcome }) => [actor, outcome])).toContainEqual(['admin', 'ok']);
+});
+
 describe('an advertise', () => {
   const tell = (result: { refused: { code: string }[] }) => result.refused.map(({ code }) => code);
 

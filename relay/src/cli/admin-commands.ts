@@ -87,6 +87,11 @@ export const setConnectorState =
     context.output.result(value, `${printable(value.label)} is ${value.state}.`);
   };
 
+export const renameConnector = async (context: Context): Promise<void> => {
+  const value = await ask(context, 'rename_connector', { connector_id: context.args[0]!, label: context.args[1]! });
+  context.output.result(value, `${value.id} is called ${printable(value.label)} here.`);
+};
+
 /** A secret goes to stdout alone, so that it can be piped; everything said about it goes to stderr. */
 const showSecret = ({ output }: Context, value: { readonly secret: string }, remark: string): void => {
   output.result(value, value.secret);

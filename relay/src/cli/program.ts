@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { createOutput, type Output } from '@fairlead/shared/kit/cli';
 import { relayFromEnvironment } from '../config/settings.ts';
 import { VERSION } from '../config/version.ts';
+import { MCP_CLIENTS } from './mcp-clients.ts';
 import type { GlobalFlags } from './connection.ts';
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
@@ -80,7 +81,7 @@ export const relayProgram = (): Command => {
   audit.option('--page <page>', 'read on').option('--action <name>', 'only this operation').option('--outcome <code>', 'only this outcome');
   act(audit, async () => (await reads()).listAudit);
   addTokens(program);
-  const connector = program.command('connector').description('Enable, disable or revoke a machine');
+  const connector = program.command('connector').description('Enable, disable, revoke or rename a machine');
   for (const [verb, state] of [
     ['enable', 'enabled'],
     ['disable', 'disabled'],
@@ -88,5 +89,11 @@ export const relayProgram = (): Command => {
   ] as const) {
     act(connector.command(verb).argument('<id>'), async () => (await reads()).setConnectorState(state));
   }
+  act(connector.command('rename').argument('<id>').argument('<label>'), async () => (await reads()).renameConnector);
+  const mcp = program.command('mcp-config').description('Configuration with which an MCP client asks this relay; holds no secret');
+  mcp.option('--client <name>', `one of ${MCP_CLIENTS.map(({ name }) => name).join(', ')}`);
+  mcp.option('--token-env <name>', 'variable that will hold the planner token; default FAIRLEAD_TOKEN');
+  mcp.option('--endpoint <url>', 'the MCP endpoint as the client reaches it; default: that of the running relay');
+  act(mcp, async () => (await import('./mcp-config.ts')).mcpConfig);
   return program;
 };

@@ -79,11 +79,15 @@ const readings = ({ store, clock, tokens, hub, about }: AdminParts) => {
 export const adminHandlers = (parts: AdminParts): AdminHandlers => {
   const { store, clock, tokens, hub, enrollment } = parts;
   const { viewConnector, ...reads } = readings(parts);
+  const connector = (id: string): ConnectorRow => {
+    const row = store.connectors.byId(id);
+    if (!row) throw new FairleadError('not_found');
+    return row;
+  };
   return {
     ...reads,
     set_connector_state({ connector_id, state }) {
-      const row = store.connectors.byId(connector_id);
-      if (!row) throw new FairleadError('not_found');
+      const row = connector(connector_id);
       if (row.state === 'revoked' && state !== 'revoked') {
         throw new FairleadError('transition_refused', {
           detail: 'A revoked connector stays revoked.',
@@ -91,7 +95,11 @@ export const adminHandlers = (parts: AdminParts): AdminHandlers => {
         });
       }
       hub.setConnectorState(connector_id, state);
-      return viewConnector(store.connectors.byId(connector_id)!);
+      return viewConnector(connector(connector_id));
+    },
+    rename_connector({ connector_id, label }) {
+      store.atomically(() => store.connectors.rename(connector_id, label));
+      return viewConnector(connector(connector_id));
     },
     create_enrollment_token({ label, expires_ms }) {
       const secret = mintSecret('fle');

@@ -18,6 +18,7 @@ export const connectorRows = (db: Database) => {
   const byKey = db.prepare<[string], ConnectorRow>('SELECT * FROM connectors WHERE key = ?');
   const all = db.prepare<[], ConnectorRow>('SELECT * FROM connectors ORDER BY id');
   const state = db.prepare<[ConnectorState, string]>('UPDATE connectors SET state = ? WHERE id = ?');
+  const label = db.prepare<[string, string]>('UPDATE connectors SET label = ? WHERE id = ?');
   const seen = db.prepare<[number, string]>('UPDATE connectors SET last_seen_at = ? WHERE id = ?');
   return {
     add: (row: ConnectorRow): void => void insert.run(row),
@@ -25,6 +26,7 @@ export const connectorRows = (db: Database) => {
     byKey: (key: string): ConnectorRow | undefined => byKey.get(key),
     all: (): ConnectorRow[] => all.all(),
     setState: (id: string, to: ConnectorState): void => void state.run(to, id),
+    rename: (id: string, to: string): void => void label.run(to, id),
     seen: (id: string, at: number): void => void seen.run(at, id),
   };
 };

@@ -105,6 +105,18 @@ export const relayAdminOperations = {
     effect: 'write',
     repeatable: true,
   }),
+  rename_connector: operation({
+    ...admin,
+    name: 'rename_connector',
+    title: 'Rename a connector',
+    description: 'Gives an enrolled machine another label in the lists of the relay. The machine itself is not told.',
+    route: 'POST /admin/connectors/:connector_id/label',
+    input: z.strictObject({ connector_id: ConnectorId, label: Label }),
+    output: Connector,
+    scope: 'admin:write',
+    effect: 'write',
+    repeatable: true,
+  }),
   list_all_instances: operation({
     ...admin,
     name: 'list_all_instances',
