@@ -17,6 +17,7 @@ export default defineConfig({
     include: ['{shared,daemon,connector,relay,scripts,e2e}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
     testTimeout: 30_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     // By itself vitest leaves one core free, which on two is half of them; most tests wait for a disk or a process.
     maxWorkers: Math.max(2, availableParallelism()),

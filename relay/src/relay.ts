@@ -14,6 +14,7 @@ import { createSocketServer } from '@fairlead/shared/wire/ws-transport';
 import { apiHandle } from './api/handle.ts';
 import { createGatekeeper } from './api/gatekeeper.ts';
 import { healthRoutes } from './api/health.ts';
+import { metricsRoute } from './api/metrics.ts';
 import { openAudit } from './audit/audit.ts';
 import { loadAdminToken } from './auth/admin-token.ts';
 import { openPlannerTokens } from './auth/planner-tokens.ts';
@@ -103,6 +104,7 @@ const httpApp = (base: Base, parts: Parts) => {
     mounts: [{ prefix: '/api/v2', rows, handle: parts.handle }],
     routes: {
       ...healthRoutes({ clock: base.clock, writable: () => base.store.writable(), draining: () => base.draining }),
+      'GET /metrics': metricsRoute({ ...parts, store: base.store }),
       'GET /api/v2/openapi.json': () => rawJson(document),
       'GET /api/v2/docs': async () => {
         const { html, headers } = await (page ??= referencePage(rows, about));

@@ -201,6 +201,17 @@ describe('the operations table', () => {
     expect(text).not.toContain('<script');
   });
 
+  it('has a text for Prometheus, for the operator alone', async () => {
+    const answer = await fetch(`${daemon.url}/metrics`, { headers: { authorization: `Bearer ${daemon.token}` } });
+    const text = await answer.text();
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(text).toMatch(/^fairlead_daemon_instances 1$/m);
+    expect(text).toMatch(/^fairlead_daemon_steps\{state="needs_approval"\} \d+$/m);
+    expect(text).not.toContain(instance);
+    expect((await daemon.ask('GET', '/metrics', { token: '' })).json['code']).toBe('unauthenticated');
+    expect((await daemon.ask('GET', '/metrics', { token: shared.token })).json['code']).toBe('local_only');
+  });
+
   it('has a handler for each row', async () => {
     expect(OPERATIONS.get_step.name).toBe('get_step');
     expect(await codeOf(daemon.operator.call('get_step', { step_id: foreignId('step') }))).toBe('not_found');

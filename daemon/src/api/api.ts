@@ -9,6 +9,7 @@ import type { AnyHandler, Handlers } from './asked.ts';
 import { listEvents } from './event-stream.ts';
 import { evidenceReads } from './evidence.ts';
 import { instanceReads, type InstanceParts } from './instance-reads.ts';
+import { metricsRoute } from './metrics.ts';
 import { machineReads, type MachineParts } from './machine-reads.ts';
 import { createPipeline } from './pipeline.ts';
 import { runReads } from './run-reads.ts';
@@ -66,6 +67,7 @@ export const createApi = (parts: ApiParts) => {
     mounts: [{ prefix: PREFIX, rows, handle: createPipeline({ ledger, clock, operatorHash, handlers, draining }) }],
     routes: {
       'GET /healthz': () => ({ ok: true }),
+      'GET /metrics': metricsRoute({ ...parts, read: ledger.read, credentials: { read: ledger.read, operatorHash } }),
       [`GET ${PREFIX}/openapi.json`]: () => (document ??= openapi(rows, self)),
       [`GET ${PREFIX}/docs`]: async () => {
         const { html, headers } = await (page ??= referencePage(rows, self));

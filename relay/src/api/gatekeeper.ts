@@ -12,7 +12,7 @@ export interface Gatekeeper {
   /** @throws FairleadError `unauthenticated`, `rate_limited` */
   planner(action: string, effect: Operation['effect'], secret: string | undefined, context: Caller): Promise<LiveToken>;
   /** @throws FairleadError `unauthenticated`, `scope_denied` for a planner's token, `rate_limited` */
-  admin(row: Operation, context: RequestContext): Promise<void>;
+  admin(row: Pick<Operation, 'name' | 'effect' | 'scope'>, context: RequestContext): Promise<void>;
   /** Counts a failed attempt of a stranger and answers the error for it. */
   failed(address: string, error: unknown): unknown;
   /** Puts a refusal into the audit, and counts it where a stranger caused it. @returns what to answer */

@@ -11,9 +11,11 @@ export interface Audit {
   /** Writes a row; it is on the disk when the promise resolves. Answers the row's id. @throws FairleadError when it cannot be written */
   record(facts: Facts): Promise<number>;
   /** Sets what came of a row that was recorded before its effect. */
-  conclude(id: number, outcome: string, detail?: AuditRow['detail']): Promise<void>;
+  conclude(id: number, facts: Pick<AuditRow, 'action' | 'outcome'> & { readonly detail?: AuditRow['detail'] }): Promise<void>;
   /** Notes a read. It is on the disk within `audit_read_delay`, or the next start records a gap. @throws FairleadError when the store cannot be written */
   read(facts: Facts): void;
+  /** How often each action came to what, since this process began. */
+  counts(): Iterable<{ readonly action: string; readonly outcome: string; readonly count: number }>;
   /** Writes what is left and says that nothing is missing. */
   close(): void;
 }
@@ -48,6 +50,13 @@ export const openAudit = ({ store, clock }: { readonly store: Store; readonly cl
   let marked = false;
   let failed: Error | undefined;
   let cancelTimer: (() => void) | undefined;
+  const counted = new Map<string, Map<string, number>>();
+
+  const count = (action: string, outcome: string) => {
+    let outcomes = counted.get(action);
+    if (!outcomes) counted.set(action, (outcomes = new Map<string, number>()));
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  };
 
   const since = store.audit.openSince();
   if (since !== undefined) {
@@ -108,9 +117,12 @@ export const openAudit = ({ store, clock }: { readonly store: Store; readonly cl
   return {
     record: (facts) => {
       const row = complete(facts, clock.now());
+      // A row that is written before its effect is counted once it is known what came of it.
+      if (facts.outcome !== 'outcome_unknown') count(facts.action, facts.outcome);
       return enqueue(() => store.audit.add(row));
     },
-    conclude: async (id, outcome, detail = {}) => {
+    conclude: async (id, { action, outcome, detail = {} }) => {
+      count(action, outcome);
       await enqueue(() => (store.audit.conclude(id, outcome, detail), id));
     },
     read(facts) {
@@ -126,7 +138,11 @@ export const openAudit = ({ store, clock }: { readonly store: Store; readonly cl
         quiet = 0;
       }
       reads.push(complete(facts, at));
+      count(facts.action, facts.outcome);
       cancelTimer ??= clock.after(LIMITS.audit_read_delay.value, commitReads);
+    },
+    *counts() {
+      for (const [action, outcomes] of counted) for (const [outcome, times] of outcomes) yield { action, outcome, count: times };
     },
     close() {
       cancelTimer?.();

@@ -54,7 +54,7 @@ const readings = ({ store, clock, tokens, hub, about }: AdminParts) => {
         key: about.relayKey,
         draining: about.draining(),
         connectors: connectors.length,
-        online_connectors: connectors.filter(({ id }) => hub.online(id)).length,
+        online_connectors: hub.sessions(),
         instances: hub.registry.shared().length,
         pending: hub.pending(),
       };

@@ -38,10 +38,10 @@ export const audited = async <T>(
     result = await work();
   } catch (error) {
     if (row === undefined) await audit.record({ ...asked, outcome: codeOf(error) });
-    else await audit.conclude(row, codeOf(error), asked.detail);
+    else await audit.conclude(row, { ...asked, outcome: codeOf(error) });
     throw error;
   }
   if (row === undefined) audit.read({ ...asked, outcome: 'ok' });
-  else await audit.conclude(row, 'ok', { ...asked.detail, ...learnt?.(result) });
+  else await audit.conclude(row, { ...asked, outcome: 'ok', detail: { ...asked.detail, ...learnt?.(result) } });
   return result;
 };

@@ -31,6 +31,8 @@ export interface Hub {
   channel(connectorId: string): RequestingChannel | undefined;
   /** Closes the live socket at once unless the state is `enabled`; revoking withdraws what was shared. */
   setConnectorState(connectorId: string, state: ConnectorState): void;
+  /** How many connectors are here. */
+  sessions(): number;
   /** Requests that wait for a connector's answer. */
   pending(): number;
   /** Ends every session; connectors are told that the relay drains. */
@@ -170,6 +172,7 @@ export const openHub = (parts: HubParts): Hub => {
       if (state !== 'enabled' && session) end(session, 'connector_disabled');
       if (state === 'revoked') registry.withdrawAll(connectorId);
     },
+    sessions: () => sessions.size,
     pending: () => [...sessions.values()].reduce((sum, { channel }) => sum + channel.pending, 0),
     close() {
       closed = true;

@@ -1,0 +1,72 @@
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { RawAnswer, type RequestContext } from '@fairlead/shared/kit/http-server';
+import type { Audit } from '../audit/audit.ts';
+import { VERSION } from '../config/version.ts';
+import type { Hub } from '../sessions/hub.ts';
+import type { Store } from '../store/store.ts';
+import type { Gatekeeper } from './gatekeeper.ts';
+
+export interface MetricsParts {
+  readonly gatekeeper: Gatekeeper;
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly audit: Audit;
+}
+
+const STATES = ['enabled', 'disabled', 'revoked'] as const;
+
+/**
+ * What the relay tells a Prometheus. Labels take their values from tables of ours (operations, error codes, states), never from what
+ * somebody sent, so that their number is bounded and no name or id leaves this way.
+ */
+const registryOf = ({ store, hub, audit }: Omit<MetricsParts, 'gatekeeper'>): Registry => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({ name, help, registers: [registry], collect: gaugeOf(value) });
+  const gaugeOf = (value: () => number) =>
+    function collect(this: Gauge) {
+      this.set(value());
+    };
+  new Gauge({ name: 'fairlead_relay_info', help: 'Version of the relay', labelNames: ['version'], registers: [registry] }).set(
+    { version: VERSION },
+    1,
+  );
+  new Gauge({
+    name: 'fairlead_relay_connectors',
+    help: 'Enrolled connectors by state',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const rows = store.connectors.all();
+      for (const state of STATES) this.set({ state }, rows.filter((row) => row.state === state).length);
+    },
+  });
+  gauge('fairlead_relay_connectors_online', 'Connectors with a live session', () => hub.sessions());
+  gauge('fairlead_relay_instances', 'Instances that are shared', () => hub.registry.shared().length);
+  gauge('fairlead_relay_requests_in_flight', 'Requests that wait for the answer of a connector', () => hub.pending());
+  new Counter({
+    name: 'fairlead_relay_requests_total',
+    help: 'What was asked, by operation and by what came of it: ok, or a code of the error table',
+    labelNames: ['operation', 'outcome'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { action, outcome, count } of audit.counts()) this.inc({ operation: action, outcome }, count);
+    },
+  });
+  return registry;
+};
+
+/** Who asks for metrics is looked at as for any read of the operator. */
+const ASKED = { name: 'metrics', effect: 'read', scope: 'admin:read' } as const;
+
+/** Answers `GET /metrics` to the admin token. Nothing is measured before the first time that somebody asks. */
+export const metricsRoute = ({ gatekeeper, ...parts }: MetricsParts) => {
+  let registry: Registry | undefined;
+  return async (context: RequestContext): Promise<RawAnswer> => {
+    await gatekeeper.admin(ASKED, context);
+    registry ??= registryOf(parts);
+    return new RawAnswer(await registry.metrics(), { headers: { 'content-type': registry.contentType } });
+  };
+};
