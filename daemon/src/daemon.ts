@@ -16,12 +16,14 @@ import type { DaemonHome } from './config/home.ts';
 import { loadConfig, type Config } from './config/load-config.ts';
 import { secretValues } from './config/secret-values.ts';
 import { createAllCommands } from './daemon/commands.ts';
+import { settleHistory } from './daemon/history-check.ts';
 import { loadIdentity, type Identity } from './daemon/identity.ts';
 import { workspacesStatus } from './daemon/workspaces-status.ts';
 import { createWorkingParts, type WorkingParts } from './daemon/working-parts.ts';
 import { armJournalPoint } from './ledger/journal.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { openLedger } from './ledger/open-ledger.ts';
+import { keepSignedHeads } from './ledger/signed-heads.ts';
 
 export interface DaemonOrder {
   readonly home: DaemonHome;
@@ -30,6 +32,8 @@ export interface DaemonOrder {
   readonly flags: Readonly<Record<string, string | undefined>>;
   /** A journal point at which the process kills itself; for crash tests. */
   readonly crashAt: string | undefined;
+  /** The owner goes on with a ledger that is not the one that was signed last. */
+  readonly acceptRollback?: boolean | undefined;
   /** Handlers of further rows of the table, as a test adds them. */
   readonly more?: Readonly<Record<string, AnyHandler>>;
 }
@@ -54,6 +58,8 @@ interface Assembled {
   readonly identity: Identity;
   readonly working: WorkingParts;
   readonly wakes: Wakes;
+  /** Signs what the history has come to, and ends with that. */
+  readonly signHeads: () => Promise<void>;
   /** Set when the daemon is told to stop. */
   readonly state: { draining: boolean };
 }
@@ -99,12 +105,13 @@ const serveApi = async (parts: Assembled, started: number): Promise<Listening> =
   return listen(app, { host: settings.host, port: settings.port });
 };
 
-const stopAll = async ({ ledger, working, wakes, state, order, log }: Assembled, listening: Listening): Promise<void> => {
+const stopAll = async ({ ledger, working, wakes, signHeads, state, order, log }: Assembled, listening: Listening): Promise<void> => {
   state.draining = true;
   await rm(order.home.endpoint, { force: true });
   wakes.wakeAll();
   await Promise.all([working.scheduler.stop(), listening.close(GRACE)]);
   await working.workspaces.close();
+  await signHeads();
   await ledger.close();
   log.info('stopped');
 };
@@ -116,7 +123,16 @@ const startLocked = async (order: DaemonOrder, config: Config): Promise<Daemon> 
   const log = createLog({ part: 'daemon', level: config.settings.log });
   const identity = await loadIdentity(home, clock);
   const ledger = openLedger({ file: home.ledger, clock });
+  let signHeads = async (): Promise<void> => {};
   try {
+    await settleHistory({ home, ledger, rootKey: identity.rootKey, accept: order.acceptRollback ?? false, log });
+    signHeads = keepSignedHeads({
+      file: home.heads,
+      signer: identity.headSigner,
+      ledger,
+      clock,
+      failed: (error) => log.warn({ err: error }, 'the heads of the history could not be signed; the next commit tries again'),
+    });
     const secrets = [...identity.secrets, ...secretValues(config.settings.secrets, env)];
     const working = await createWorkingParts({ home, settings: config.settings, secrets, ledger, clock, log, env });
     const assembled: Assembled = {
@@ -128,6 +144,7 @@ const startLocked = async (order: DaemonOrder, config: Config): Promise<Daemon> 
       identity,
       working,
       wakes: createWakes(ledger, (ms, fn) => clock.after(ms, fn)),
+      signHeads,
       state: { draining: false },
     };
     await working.recover();
@@ -139,6 +156,7 @@ const startLocked = async (order: DaemonOrder, config: Config): Promise<Daemon> 
     log.info({ url: listening.url, confinement }, 'ready');
     return { url: listening.url, confinement, stop: () => stopAll(assembled, listening) };
   } catch (error) {
+    await signHeads();
     await ledger.close();
     throw error;
   }
@@ -155,7 +173,7 @@ const arm = (point: string | undefined): void => {
 /**
  * Puts the daemon together and starts it.
  * @throws FairleadError `config_invalid`, `already_running`, `port_in_use`, `secret_exposed`, `schema_newer`, `disk_full`,
- *   `store_unwritable`
+ *   `store_unwritable`, `history_rolled_back`, `signature_invalid`
  */
 export const startDaemon = async (order: DaemonOrder): Promise<Daemon> => {
   const { home, env, flags, crashAt } = order;

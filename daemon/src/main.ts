@@ -11,8 +11,12 @@ const main = async (): Promise<number> => {
   }
   closeInherited();
   const [{ createProgram }, { runCli }] = await Promise.all([import('./cli/program.ts'), import('@fairlead/shared/kit/cli')]);
-  const start: Parameters<typeof createProgram>[1]['start'] = async (order) => (await import('./daemon.ts')).startDaemon(order);
-  return runCli(createProgram({ stdout, stderr }, { version, start }), argv, { stdout, stderr });
+  const about: Parameters<typeof createProgram>[1] = {
+    version,
+    start: async (order) => (await import('./daemon.ts')).startDaemon(order),
+    examine: async (home) => (await import('./daemon/history-check.ts')).examineHistory(home),
+  };
+  return runCli(createProgram({ stdout, stderr }, about), argv, { stdout, stderr });
 };
 
 process.exitCode = await main();

@@ -17,13 +17,20 @@ import { statusCommand } from './commands/status.ts';
 import { stepCommand } from './commands/step.ts';
 import { submitCommand } from './commands/submit.ts';
 import type { Streams } from './context.ts';
+import type { ExamineHistory } from './doctor/history.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done; 1 wrong usage or input; 2 a check or the fence failed; 3 a time limit passed;
 4 a person or a decision is needed; 5 the machine or a part of Fairlead cannot.`;
 
+interface ProgramParts {
+  readonly version: string;
+  readonly start: StartDaemon;
+  readonly examine: ExamineHistory;
+}
+
 /** The whole command line. Commands load what they need when they run, so that the small ones start fast. */
-export const createProgram = (streams: Streams, about: { readonly version: string; readonly start: StartDaemon }): Command => {
+export const createProgram = (streams: Streams, about: ProgramParts): Command => {
   const program = new Command('fairlead')
     .description('Have coding work done on this machine, through one narrow opening, with evidence.')
     .version(about.version, '--version', 'print the version')
@@ -35,9 +42,9 @@ export const createProgram = (streams: Streams, about: { readonly version: strin
     .showSuggestionAfterError(true)
     .addHelpText('after', EXIT_CODES);
   serveCommand(program, streams, about.start);
+  doctorCommand(program, streams, about.examine);
   for (const add of [
     statusCommand,
-    doctorCommand,
     addInstanceCommand,
     removeCommand,
     listCommand,

@@ -9,6 +9,8 @@ export interface DaemonHome {
   readonly folder: string;
   readonly config: string;
   readonly ledger: string;
+  /** What the daemon signed last of the ledger's history. */
+  readonly heads: string;
   readonly artifacts: string;
   readonly stores: string;
   readonly workspaces: string;
@@ -37,6 +39,7 @@ export const daemonHome = (root: string): DaemonHome => {
     folder,
     config: join(folder, 'config.yaml'),
     ledger: join(folder, 'ledger.db'),
+    heads: join(folder, 'heads.json'),
     artifacts: join(folder, 'artifacts'),
     stores: join(folder, 'stores'),
     workspaces: join(folder, 'workspaces'),

@@ -10,6 +10,7 @@ import { instanceIdOf, loadOrCreateKey, newInstanceNonce, openEnvelope, type Key
 import type * as z from 'zod';
 import type { DaemonHome } from '../config/home.ts';
 import type { GrantRecord, InstanceRecord } from '../core/records.ts';
+import type { HeadSigner } from '../ledger/signed-heads.ts';
 
 const DAY = 86_400_000;
 /** How long an operational key is certified, and how much of that must be left at a start. In milliseconds. */
@@ -22,6 +23,9 @@ export interface Identity {
   /** The daemon's proof that the grant's connector may serve the instance, for at most as long as the grant lasts. */
   readonly delegate: (grant: GrantRecord, instance: InstanceRecord) => z.output<typeof Delegation>;
   readonly operatorHash: string;
+  readonly rootKey: string;
+  /** What the heads of the history are signed with. */
+  readonly headSigner: HeadSigner;
   /** Values of ours that must never stand in an output. */
   readonly secrets: readonly string[];
 }
@@ -88,6 +92,8 @@ export const loadIdentity = async (home: DaemonHome, clock: Clock): Promise<Iden
   const token = await operatorToken(home.operatorToken);
   return {
     operatorHash: hashSecret(token),
+    rootKey: root.publicKey,
+    headSigner: { certificate, operational },
     secrets: [token, root.privateKey, operational.privateKey],
     newInstanceId() {
       const nonce = newInstanceNonce();

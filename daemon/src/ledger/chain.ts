@@ -129,5 +129,10 @@ export const verifyChains = (
   for (const run of runs) {
     if (!found.has(chainName.run(run))) problems.push({ instance_seq: null, run_id: run, message: 'the run has no history' });
   }
+  const recorded = new Set(runs.map(chainName.run));
+  for (const chain of found.keys()) {
+    if (chain === own || chain === instanceId || recorded.has(chain)) continue;
+    problems.push({ instance_seq: null, run_id: chain, message: 'the history tells of the run, and its record is gone' });
+  }
   return { events: count, runs: runs.length, problems };
 };

@@ -246,6 +246,8 @@ export interface ChainReport {
 export interface Ledger {
   /** Eight base-36 characters, drawn when the ledger was made: cursors of another ledger are told from ours by it. */
   readonly epoch: string;
+  /** Draws another epoch: cursors that were given until now belong to a history that this ledger does not hold. */
+  renewEpoch(): void;
   readonly read: Reads;
   /**
    * Does a unit of work durably. All calls of one event-loop turn share one immediate transaction with a savepoint each; the

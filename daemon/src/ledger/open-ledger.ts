@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { migrate, openDatabase } from '@fairlead/shared/kit/sqlite';
 import { randomUnit, type Clock } from '@fairlead/shared/kit/clock';
 import type { Database } from '@fairlead/shared/kit/sqlite';
@@ -17,10 +18,11 @@ import { createTransaction } from './transaction.ts';
 
 const MIGRATIONS = [{ number: 1, name: 'spine', sql: spine }] as const;
 
-/** The epoch that this ledger drew when it was made. */
-const epochOf = (db: Database): string => {
+/** The epoch that this ledger drew when it was made, or when it was last renewed. */
+const epochOf = (db: Database, renew = false): string => {
   const fresh = Array.from({ length: 8 }, () => Math.floor(randomUnit() * 36).toString(36)).join('');
-  db.prepare("insert into settings (name, value) values ('epoch', ?) on conflict (name) do nothing").run(fresh);
+  const there = renew ? 'update set value = excluded.value' : 'nothing';
+  db.prepare(`insert into settings (name, value) values ('epoch', ?) on conflict (name) do ${there}`).run(fresh);
   return db.prepare("select value from settings where name = 'epoch'").pluck().get() as string;
 };
 
@@ -92,8 +94,12 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
       heads.forget();
     },
   });
+  let epoch = epochOf(db);
   return {
-    epoch: epochOf(db),
+    get epoch() {
+      return epoch;
+    },
+    renewEpoch: () => void (epoch = epochOf(db, true)),
     read,
     record: (work) => group.submit(() => work(tx)),
     onCommit(listener) {
@@ -107,4 +113,29 @@ export const openLedger = ({ file, clock }: { readonly file: string; readonly cl
       db.close();
     },
   };
+};
+
+/** A ledger that is only looked at, as it was at one moment, while a daemon may go on with it. */
+export type LedgerView = Pick<Ledger, 'verify'> & {
+  readonly read: Pick<Ledger['read'], 'instances' | 'instance' | 'events' | 'head'>;
+  close(): void;
+};
+
+/**
+ * Opens a ledger to look at it. Nothing is written.
+ * @returns undefined where there is none, or one that another version of Fairlead wrote
+ */
+export const viewLedger = (file: string): LedgerView | undefined => {
+  if (!existsSync(file)) return undefined;
+  const db = openDatabase(file, { readonly: true });
+  if (db.pragma('user_version', { simple: true }) !== MIGRATIONS.length) {
+    db.close();
+    return undefined;
+  }
+  // One transaction, so that all reads see the same moment.
+  db.exec('begin');
+  const late = createLateWrites(db);
+  const tables = openTables(late);
+  const history = createHistory(late, createHeads(db));
+  return { read: createReads(late, tables, history), verify: verifier(db, history), close: () => void db.close() };
 };

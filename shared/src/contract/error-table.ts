@@ -272,6 +272,12 @@ export const ERRORS = {
     'The stored bytes do not match their digest',
     'Restore the file from a backup; Fairlead does not serve altered evidence.',
   ),
+  history_rolled_back: row(
+    500,
+    EXIT.attention,
+    'The ledger is not the one that was signed last',
+    'Put the newest ledger back. Only if it is lost for good: fairlead serve --accept-rollback, after a look at fairlead doctor.',
+  ),
   schema_newer: row(500, EXIT.infrastructure, 'The database was written by a newer Fairlead', 'Run that version or a later one.'),
   port_in_use: row(500, EXIT.infrastructure, 'The port is in use', 'Stop what uses it, or choose another with --port.'),
   already_running: row(

@@ -33,6 +33,7 @@ export const LIMITS = {
   page_max: limit(500, 'items', 'largest list answer'),
   audit_read_delay: limit(50, 'ms', 'reads are committed to the audit within this time'),
   enrollment_token_life: limit(600_000, 'ms', 'a one-time token is used at once or made again'),
+  signed_head_delay: limit(250, 'ms', 'how far the signed heads of the history may be behind it'),
   grant_days: limit(30, 'days', 'how long a grant lasts unless the owner says otherwise'),
   delegation_days: limit(30, 'days', 'how long a delegation proves the right to serve an instance'),
   planner_rate: limit(6000, 'per_minute', 'requests of one planner token'),

@@ -215,6 +215,7 @@ export const EVENT_TYPES = [
   'daemon.halted',
   'daemon.resumed',
   'request.refused',
+  'history.rollback_accepted',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

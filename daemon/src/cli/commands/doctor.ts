@@ -5,11 +5,13 @@ import type { Command } from 'commander';
 import { environment, pathFolders } from '../../config/environment.ts';
 import { addCommand, type CliContext, type Streams } from '../context.ts';
 import type { Finding } from '../doctor/finding.ts';
+import type { ExamineHistory } from '../doctor/history.ts';
 
-const findAll = async (context: CliContext, version: string): Promise<Finding[]> => {
-  const [machine, home, daemon] = await Promise.all([
+const findAll = async (context: CliContext, version: string, examine: ExamineHistory): Promise<Finding[]> => {
+  const [machine, home, history, daemon] = await Promise.all([
     import('../doctor/machine.ts'),
     import('../doctor/home.ts'),
+    import('../doctor/history.ts'),
     import('../doctor/daemon.ts'),
   ]);
   const { config, findings } = home.configFindings(context.home, environment());
@@ -21,20 +23,21 @@ const findAll = async (context: CliContext, version: string): Promise<Finding[]>
     })),
     ...(await home.homeFindings(context.home)),
     ...findings,
+    ...(await history.historyFindings(context.home, examine)),
     ...(await daemon.daemonFindings(context, config?.settings, version)),
   ];
 };
 
 const MARKS = { ok: ['green', 'ok     '], warning: ['yellow', 'warning'], blocked: ['red', 'BLOCKED'] } as const;
 
-export const doctorCommand = (program: Command, streams: Streams): Command =>
+export const doctorCommand = (program: Command, streams: Streams, examine: ExamineHistory): Command =>
   addCommand(
     program,
     streams,
     { use: 'doctor', text: 'Explain what this machine lacks, and the cure for each; exits 0 unless something blocks' },
     async (context) => {
       const { out } = context;
-      const checks = await findAll(context, program.version() ?? '');
+      const checks = await findAll(context, program.version() ?? '', examine);
       const blocking = checks.filter((one) => one.state === 'blocked');
       out.result({ ok: blocking.length === 0, checks }, () =>
         [

@@ -11,6 +11,7 @@ export interface ServeOrder {
   readonly flags: Readonly<Record<string, string | undefined>>;
   /** A journal point at which the process kills itself; for crash tests. */
   readonly crashAt: string | undefined;
+  readonly acceptRollback: boolean | undefined;
 }
 
 /** A daemon that is ready. */
@@ -31,6 +32,7 @@ interface ServeOptions {
   readonly machine?: string;
   readonly log?: string;
   readonly crashAt?: string;
+  readonly acceptRollback?: boolean;
 }
 
 const stopSignal = (): Promise<NodeJS.Signals> =>
@@ -43,9 +45,9 @@ export const serveCommand = (program: Command, streams: Streams, start: StartDae
     program,
     streams,
     { use: 'serve', text: 'Run the daemon until it is told to stop' },
-    async ({ home, out }, _, { crashAt, ...flags }) => {
+    async ({ home, out }, _, { crashAt, acceptRollback, ...flags }) => {
       const asked = stopSignal();
-      const daemon = await start({ home, env: environment(), flags: { ...flags }, crashAt });
+      const daemon = await start({ home, env: environment(), flags: { ...flags }, crashAt, acceptRollback });
       out.result({ url: daemon.url, home: home.root, pid: process.pid, confinement: daemon.confinement }, () =>
         [
           `Fairlead's daemon serves ${printable(home.root)} at ${daemon.url}`,
@@ -65,4 +67,5 @@ export const serveCommand = (program: Command, streams: Streams, start: StartDae
     .option('--parallelism <count>', 'steps at the same time; default: one for each core')
     .option('--machine <label>', 'what planners see of this machine')
     .option('--log <level>', 'fatal, error, warn, info, debug, trace or silent')
+    .option('--accept-rollback', 'go on with a ledger that is older than what was signed of it; the history says so')
     .addOption(new Option('--crash-at <point>').hideHelp());
