@@ -19,24 +19,9 @@ export interface DaemonProcess {
   stop(): Promise<void>;
 }
 
-/** Starts one and waits for its line. @param crashAt a journal point at which it kills itself @param through a program that starts it @param more further flags of serve */
-export const startDaemonProcess = async (
-  home: string,
-  crashAt?: string,
-  through: readonly string[] = [],
-  more: readonly string[] = [],
-): Promise<DaemonProcess> => {
-  const serve = [
-    MAIN,
-    'serve',
-    '--json',
-    '--port',
-    '0',
-    '--log',
-    'warn',
-    ...(crashAt === undefined ? [] : ['--crash-at', crashAt]),
-    ...more,
-  ];
+/** Starts one and waits for its line. @param crashAt a journal point at which it kills itself @param through a program that starts it */
+export const startDaemonProcess = async (home: string, crashAt?: string, through: readonly string[] = []): Promise<DaemonProcess> => {
+  const serve = [MAIN, 'serve', '--json', '--port', '0', '--log', 'warn', ...(crashAt === undefined ? [] : ['--crash-at', crashAt])];
   const [file = process.execPath, ...args] = [...through, process.execPath, ...serve];
   const child = spawn(file, args, {
     env: { PATH: process.env['PATH'], FAIRLEAD_HOME: home },
