@@ -6,6 +6,7 @@ import type { Client } from '@fairlead/shared/contract/client';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { PROGRAMS, type ProgramName } from './programs.ts';
 import { clientFor, httpPlanner, type Planner } from './planner.ts';
+import type { TappedWire } from './tapped-wire.ts';
 import { runCommand, runJson, startServer, until, type Ended, type Running } from './processes.ts';
 import { makeRepository, SAMPLE_PROJECT } from './repositories.ts';
 
@@ -24,11 +25,13 @@ export interface StackOptions {
   readonly share?: readonly string[];
   /** Further environment of every part. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A line that the connector takes to the relay, on which each message can be seen. */
+  readonly wire?: TappedWire;
   /** Told as each part stands. */
   readonly tell?: (text: string) => void;
 }
 
-type PartName = 'relay' | 'daemon' | 'connector';
+export type PartName = 'relay' | 'daemon' | 'connector';
 type Parts = Record<PartName, Running>;
 
 export interface StackInstance {
@@ -53,7 +56,8 @@ export interface Stack {
   readonly operator: Client;
   /** The relay, asked with the admin token. */
   readonly admin: Client;
-  start(part: PartName): Promise<void>;
+  /** Starts a part, again or with further arguments of its `serve`. */
+  start(part: PartName, ...args: readonly string[]): Promise<void>;
   /** Runs a command line to its end, in this home. */
   run(program: ProgramName, ...args: string[]): Promise<Ended>;
   /** The same with `--json`; throws when it fails. */
@@ -71,15 +75,22 @@ const secretIn = (file: string): string => readFileSync(file, 'utf8').trim();
 const text = (value: unknown): string => value as string;
 
 /** Starts one part in a home. A part that is started again keeps its address. */
-const startPart = (part: PartName, home: string, ports: Map<string, string>, extra: StackOptions['env']): Promise<Running> => {
+const startPart = (
+  part: PartName,
+  home: string,
+  ports: Map<string, string>,
+  { env: extra, wire }: StackOptions,
+  args: readonly string[],
+): Promise<Running> => {
   const env = { FAIRLEAD_HOME: home, HOME: join(home, 'user'), FAIRLEAD_LOG: 'warn', ...extra };
   const port = ports.get(part) ?? '0';
+  const origin = wire ? ['--origin', wire.url] : [];
   const argv = {
-    relay: [...PROGRAMS.relay, 'serve', '--json', '--port', port],
+    relay: [...PROGRAMS.relay, 'serve', '--json', '--port', port, ...origin],
     daemon: [...PROGRAMS.fairlead, 'serve', '--json', '--port', port],
     connector: [...PROGRAMS.connector, 'run', '--json'],
   }[part];
-  return startServer({ name: part, argv, env, cwd: home });
+  return startServer({ name: part, argv: [...argv, ...args], env, cwd: home });
 };
 
 const portOf = (running: Running): string => new URL(text(running.ready['url'])).port;
@@ -133,9 +144,10 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   const ports = new Map<string, string>();
   for (const folder of ['user', 'daemon']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   writeFileSync(join(home, 'daemon', 'config.yaml'), `${toolchain()}${options.config ?? ''}`, { mode: 0o600 });
-  const start = async (part: PartName): Promise<void> => {
-    parts[part] = await startPart(part, home, ports, options.env);
+  const start = async (part: PartName, ...args: readonly string[]): Promise<void> => {
+    parts[part] = await startPart(part, home, ports, options, args);
     if (part !== 'connector') ports.set(part, portOf(parts[part]));
+    if (part === 'relay') options.wire?.to(Number(ports.get(part)));
   };
   await Promise.all([start('relay'), start('daemon')]);
   const { relay, daemon } = parts as Parts;
@@ -147,7 +159,7 @@ const raise = async (home: string, parts: Partial<Parts>, options: StackOptions)
   const run: Stack['run'] = (program, ...args) => runCommand({ name: program, argv: [...PROGRAMS[program], ...args], env, cwd: home });
   const json: Stack['json'] = (program, ...args) =>
     runJson({ name: program, argv: [...PROGRAMS[program], ...args, '--json'], env, cwd: home });
-  await enrol({ admin, json, relayUrl });
+  await enrol({ admin, json, relayUrl: options.wire?.url ?? relayUrl });
   tell('connector enrolled');
   const confinement = text(daemon.ready['confinement']);
   const instances = await addRepositories(home, operator, options, confinement);

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { ERRORS } from '@fairlead/shared/contract/error-table';
+import { FairleadError } from '@fairlead/shared/contract/errors';
+import type { CallOf, OutputOf, RemoteName } from '@fairlead/shared/contract/operations/table';
+import type { Step } from '@fairlead/shared/contract/resources';
+import { httpPlanner, type Planner } from '../rig/planner.ts';
+import { isAlive } from '../rig/processes.ts';
+import { raiseStack, type PartName, type Stack, type StackOptions } from '../rig/stack.ts';
+import { tapWire, type TappedWire } from '../rig/tapped-wire.ts';
+
+const POLICY = `version: 1
+validations:
+  unit: { run: [grep, -q, ok, state.txt], timeout: 30s, judges: ['judges/**'] }
+gates: { when: [always] }
+`;
+/** Two numbers that nothing else on this machine sleeps for, so that what a crash left behind can be found. */
+export const NAPS = ['5', '7'].map((end) => `9${process.pid}${end}`);
+const CONFIG = `commands:
+  nap: { run: [sh, -c, "setsid sleep ${NAPS[0]} & sleep ${NAPS[1]}"] }
+`;
+const PATIENCE_MS = 60_000;
+const PARTS = ['daemon', 'connector', 'relay'] as const satisfies readonly PartName[];
+const DECIDES = new Set<RemoteName>(['approve_gate', 'reject_gate', 'integrate_change', 'discard_change']);
+
+/** A write that was acknowledged: what was asked with which key, and the answer. */
+export interface Acknowledged {
+  readonly operation: RemoteName;
+  readonly input: unknown;
+  readonly key: string;
+  readonly answer: { readonly id: string };
+}
+
+/** A whole stack whose parts may die at any moment and are started again, and planners that repeat by its key what was not answered. */
+export interface Ground {
+  readonly stack: Stack;
+  readonly wire: TappedWire;
+  readonly instance: string;
+  readonly repo: string;
+  /** Everything that was acknowledged since `forget`. */
+  readonly acknowledged: readonly Acknowledged[];
+  readonly kills: Readonly<Record<PartName, number>>;
+  /** Attempts of writes that were not answered or refused for now, and sent again. */
+  readonly repeated: number;
+  /** Asks until it is answered. Writes go out with the same key each time. @throws FairleadError that asking again cannot change */
+  ask<N extends RemoteName>(name: N, input: CallOf<N>, key?: string): Promise<OutputOf<N>>;
+  /** Waits, with the cursor of the last wait, until something holds of a step. */
+  follow(stepId: string, holds: (step: Step) => boolean): Promise<Step>;
+  /** Ends a part with SIGKILL at once. Answers whether it was alive. */
+  kill(part: PartName): boolean;
+  /** Stops a part in order and starts it, perhaps with further arguments. */
+  restart(part: PartName, ...args: readonly string[]): Promise<void>;
+  /** Resolves once every part is up again. */
+  standing(): Promise<void>;
+  forget(): void;
+  close(): Promise<void>;
+}
+
+export const isSettled = (step: Step): boolean => step.ended || step.state === 'needs_approval';
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Starts again whatever was killed. A part that ends in any other way than it was told to is an error, said at the next question. */
+const supervise = (stack: Stack) => {
+  const kills: Record<PartName, number> = { daemon: 0, connector: 0, relay: 0 };
+  const reviving = new Map<PartName, Promise<void>>();
+  let failure: Error | undefined;
+  let over = false;
+  const watch = (part: PartName): void => {
+    const { ended, log } = stack.parts[part];
+    void ended.then(({ code, signal }) => {
+      if (over || (signal === null && code === 0)) return;
+      if (signal !== 'SIGKILL') return void (failure ??= new Error(`${part} ended by itself with ${code ?? signal}\n${log()}`));
+      kills[part] += 1;
+      const revival = stack
+        .start(part)
+        .then(() => watch(part))
+        .catch((error: unknown) => void (failure ??= error as Error))
+        .finally(() => reviving.delete(part));
+      reviving.set(part, revival);
+    });
+  };
+  for (const part of PARTS) watch(part);
+  return {
+    kills,
+    watch,
+    check() {
+      if (failure) throw failure;
+    },
+    async standing() {
+      // A kill is known once the process has been reaped, a moment after it.
+      for (;;) {
+        await Promise.all(reviving.values());
+        if (failure) throw failure;
+        if (reviving.size === 0 && PARTS.every((part) => isAlive(stack.parts[part].pid))) return;
+        await sleep(10);
+      }
+    },
+    end: () => void (over = true),
+  };
+};
+
+const isForNow = (error: unknown): boolean => error instanceof FairleadError && ERRORS[error.code].retryable;
+
+export const layGround = async (options: StackOptions = {}): Promise<Ground> => {
+  const wire = await tapWire();
+  const stack = await raiseStack({
+    wire,
+    project: { '.fairlead/project.yaml': POLICY, 'state.txt': 'ok\n' },
+    config: CONFIG,
+    share: ['--accept-relay-decisions', '--allow', 'default', '--allow', 'approve_gate', '--allow', 'reject_gate', '--allow', 'integrate_change'],
+    ...options,
+  });
+  const { secret } = await stack.admin.call('create_planner_token', { name: 'decider', scopes: ['gates:decide', 'changes:decide'] }, { idempotencyKey: randomUUID() });
+  const decider = httpPlanner(stack.relayUrl, secret);
+  const guard = supervise(stack);
+  let acknowledged: Acknowledged[] = [];
+  let repeated = 0;
+
+  const ask: Ground['ask'] = async (name, input, key) => {
+    const planner: Planner = DECIDES.has(name) ? decider : stack.planner;
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      guard.check();
+      try {
+        const answer = await planner.call(name, input, key);
+        if (key !== undefined) acknowledged.push({ operation: name, input, key, answer: answer as { id: string } });
+        return answer;
+      } catch (error) {
+        if (!isForNow(error) || Date.now() > end) throw error;
+        if (key !== undefined) repeated += 1;
+        await sleep(30);
+      }
+    }
+  };
+
+  return {
+    stack,
+    wire,
+    instance: stack.instances[0]!.id,
+    repo: stack.instances[0]!.repo,
+    get acknowledged() {
+      return acknowledged;
+    },
+    kills: guard.kills,
+    get repeated() {
+      return repeated;
+    },
+    ask,
+    async follow(stepId, holds) {
+      const end = Date.now() + PATIENCE_MS;
+      let cursor: string | undefined;
+      for (;;) {
+        const answer = await ask('wait_step', { step_id: stepId, timeout_ms: 10_000, ...(cursor !== undefined && { cursor }) });
+        if (holds(answer.step)) return answer.step;
+        if (Date.now() > end) throw new Error(`Step ${stepId} is still ${answer.step.state}`);
+        cursor = answer.next_cursor;
+      }
+    },
+    kill(part) {
+      const { pid } = stack.parts[part];
+      if (!isAlive(pid)) return false;
+      process.kill(pid, 'SIGKILL');
+      return true;
+    },
+    async restart(part, ...args) {
+      await stack.parts[part].stop();
+      await stack.start(part, ...args);
+      guard.watch(part);
+    },
+    standing: guard.standing,
+    forget: () => void (acknowledged = []),
+    async close() {
+      guard.end();
+      await stack.close();
+      await wire.close();
+    },
+  };
+};
