@@ -34,6 +34,10 @@ const arm = (ground: Ground, deaths: readonly Death[]) => {
   return { boundaries, fired: () => fired };
 };
 
+/** `before` and `after` every message that a story's line was seen to carry. */
+export const deathsOf = (victim: PartName, boundaries: readonly Boundary[]): Death[] =>
+  boundaries.flatMap((at) => [{ victim, at, when: 'before' } as const, { victim, at, when: 'after' } as const]);
+
 export interface Played {
   /** Deaths that happened; a later one may find its victim dead, or its message never sent. */
   readonly fired: number;
@@ -52,23 +56,32 @@ export const openField = async (): Promise<CrashField> => {
   const ground = await layGround();
   const origin = git(ground.repo, 'rev-parse', 'main');
   let count = 0;
+  const playOut = async (story: StoryName, deaths: readonly Death[], since: string): Promise<Played> => {
+    const point = deaths.flatMap((death) => ('point' in death ? [death.point] : []))[0];
+    const daemonKills = ground.kills.daemon;
+    if (point !== undefined) await ground.restart('daemon', '--crash-at', point);
+    const armed = arm(ground, deaths);
+    // A new session each time: the handshake is a part of the story, and a reconnection does not wait longer and longer.
+    await ground.restart('connector');
+    await STORIES[story](ground, `k${++count}`);
+    await ground.standing();
+    const fired = armed.fired() + (point !== undefined && ground.kills.daemon > daemonKills ? 1 : 0);
+    ground.wire.watch(undefined);
+    await truthHolds(ground, { origin, since });
+    return { fired, boundaries: armed.boundaries };
+  };
   return {
     ground,
     async play(story, deaths) {
       const since = new Date().toISOString();
       ground.forget();
-      const point = deaths.flatMap((death) => ('point' in death ? [death.point] : []))[0];
-      const daemonKills = ground.kills.daemon;
-      if (point !== undefined) await ground.restart('daemon', '--crash-at', point);
-      const armed = arm(ground, deaths);
-      // A new session each time: the handshake is a part of the story, and a reconnection does not wait longer and longer.
-      await ground.restart('connector');
-      await STORIES[story](ground, `k${++count}`);
-      await ground.standing();
-      const fired = armed.fired() + (point !== undefined && ground.kills.daemon > daemonKills ? 1 : 0);
-      ground.wire.watch(undefined);
-      await truthHolds(ground, { origin, since });
-      return { fired, boundaries: armed.boundaries };
+      const name = [story, ...deaths.map(nameOf)].join(', ');
+      try {
+        return await playOut(story, deaths, since);
+      } catch (error) {
+        const logs = Object.values(ground.stack.parts).map((part) => `--- ${part.name}\n${part.log()}`);
+        throw new Error([`${name}: ${(error as Error).message}`, ...logs].join('\n'), { cause: error });
+      }
     },
     close: ground.close,
   };

@@ -47,6 +47,8 @@ export interface Ground {
   follow(stepId: string, holds: (step: Step) => boolean): Promise<Step>;
   /** Ends a part with SIGKILL at once. Answers whether it was alive. */
   kill(part: PartName): boolean;
+  /** Ends a part with SIGKILL and leaves it away until the answer is called. */
+  keepAway(part: PartName): Promise<() => Promise<void>>;
   /** Stops a part in order and starts it, perhaps with further arguments. */
   restart(part: PartName, ...args: readonly string[]): Promise<void>;
   /** Resolves once every part is up again. */
@@ -62,6 +64,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const supervise = (stack: Stack) => {
   const kills: Record<PartName, number> = { daemon: 0, connector: 0, relay: 0 };
   const reviving = new Map<PartName, Promise<void>>();
+  const away = new Set<PartName>();
   let failure: Error | undefined;
   let over = false;
   const watch = (part: PartName): void => {
@@ -70,6 +73,7 @@ const supervise = (stack: Stack) => {
       if (over || (signal === null && code === 0)) return;
       if (signal !== 'SIGKILL') return void (failure ??= new Error(`${part} ended by itself with ${code ?? signal}\n${log()}`));
       kills[part] += 1;
+      if (away.has(part)) return;
       const revival = stack
         .start(part)
         .then(() => watch(part))
@@ -82,6 +86,7 @@ const supervise = (stack: Stack) => {
   return {
     kills,
     watch,
+    away,
     check() {
       if (failure) throw failure;
     },
@@ -106,10 +111,24 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
     wire,
     project: { '.fairlead/project.yaml': POLICY, 'state.txt': 'ok\n' },
     config: CONFIG,
-    share: ['--accept-relay-decisions', '--allow', 'default', '--allow', 'approve_gate', '--allow', 'reject_gate', '--allow', 'integrate_change'],
+    share: [
+      '--accept-relay-decisions',
+      '--allow',
+      'default',
+      '--allow',
+      'approve_gate',
+      '--allow',
+      'reject_gate',
+      '--allow',
+      'integrate_change',
+    ],
     ...options,
   });
-  const { secret } = await stack.admin.call('create_planner_token', { name: 'decider', scopes: ['gates:decide', 'changes:decide'] }, { idempotencyKey: randomUUID() });
+  const { secret } = await stack.admin.call(
+    'create_planner_token',
+    { name: 'decider', scopes: ['gates:decide', 'changes:decide'] },
+    { idempotencyKey: randomUUID() },
+  );
   const decider = httpPlanner(stack.relayUrl, secret);
   const guard = supervise(stack);
   let acknowledged: Acknowledged[] = [];
@@ -160,6 +179,15 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
       if (!isAlive(pid)) return false;
       process.kill(pid, 'SIGKILL');
       return true;
+    },
+    async keepAway(part) {
+      guard.away.add(part);
+      await stack.parts[part].kill();
+      return async () => {
+        guard.away.delete(part);
+        await stack.start(part);
+        guard.watch(part);
+      };
     },
     async restart(part, ...args) {
       await stack.parts[part].stop();

@@ -66,4 +66,8 @@ export const storyOf = (point: string): StoryName => {
 
 /** Waits until the whole line from planner to daemon is there. */
 export const lineIsUp = (ground: Ground) =>
-  until('the line is up', () => ground.stack.planner.call('get_instance', { instance_id: ground.instance }).catch(() => false as const), 45_000);
+  until(
+    'the line is up',
+    () => ground.stack.planner.call('get_instance', { instance_id: ground.instance }).catch(() => false as const),
+    45_000,
+  );

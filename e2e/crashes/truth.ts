@@ -90,7 +90,9 @@ const nothingTwice = async (ground: Ground): Promise<void> => {
   const { stack, acknowledged } = ground;
   const idsOf = (name: string) => new Set(acknowledged.filter(({ operation }) => operation === name).map(({ answer }) => answer.id));
   for (const run of idsOf('start_run')) {
-    const wanted = acknowledged.filter(({ operation, input }) => operation === 'submit_task' && (input as { run_id: string }).run_id === run);
+    const wanted = acknowledged.filter(
+      ({ operation, input }) => operation === 'submit_task' && (input as { run_id: string }).run_id === run,
+    );
     const { items } = await stack.operator.call('list_steps', { run_id: run, limit: 500 });
     expect(new Set(items.map(({ id }) => id))).toEqual(new Set(wanted.map(({ answer }) => answer.id)));
     expect(items.length).toBe(new Set(wanted.map(({ key }) => key)).size);
