@@ -34,6 +34,9 @@ const arm = (ground: Ground, deaths: readonly Death[]) => {
   return { boundaries, fired: () => fired };
 };
 
+/** Whether messages of this name were there twice before: a third wait is no different from the second. */
+export const isRepetition = (at: Boundary): boolean => Number(at.slice(at.lastIndexOf(' '))) > 2;
+
 /** `before` and `after` every message that a story's line was seen to carry. */
 export const deathsOf = (victim: PartName, boundaries: readonly Boundary[]): Death[] =>
   boundaries.flatMap((at) => [{ victim, at, when: 'before' } as const, { victim, at, when: 'after' } as const]);

@@ -99,41 +99,23 @@ const supervise = (stack: Stack) => {
         await sleep(10);
       }
     },
-    end: () => void (over = true),
+    /** Nothing is started again from here on; what was being started stands when this resolves. */
+    async end() {
+      over = true;
+      await Promise.all(reviving.values());
+    },
   };
 };
 
 const isForNow = (error: unknown): boolean => error instanceof FairleadError && ERRORS[error.code].retryable;
 
-export const layGround = async (options: StackOptions = {}): Promise<Ground> => {
-  const wire = await tapWire();
-  const stack = await raiseStack({
-    wire,
-    project: { '.fairlead/project.yaml': POLICY, 'state.txt': 'ok\n' },
-    config: CONFIG,
-    share: [
-      '--accept-relay-decisions',
-      '--allow',
-      'default',
-      '--allow',
-      'approve_gate',
-      '--allow',
-      'reject_gate',
-      '--allow',
-      'integrate_change',
-    ],
-    ...options,
-  });
-  const { secret } = await stack.admin.call(
-    'create_planner_token',
-    { name: 'decider', scopes: ['gates:decide', 'changes:decide'] },
-    { idempotencyKey: randomUUID() },
-  );
-  const decider = httpPlanner(stack.relayUrl, secret);
-  const guard = supervise(stack);
-  let acknowledged: Acknowledged[] = [];
-  let repeated = 0;
+const DECISIONS = ['approve_gate', 'reject_gate', 'integrate_change'];
+const SHARE = ['--accept-relay-decisions', ...['default', ...DECISIONS].flatMap((name) => ['--allow', name])];
 
+/** How planners ask: until they are answered, each write with its one key. */
+const askingOf = (stack: Stack, decider: Planner, guard: ReturnType<typeof supervise>) => {
+  const acknowledged: Acknowledged[] = [];
+  let repeated = 0;
   const ask: Ground['ask'] = async (name, input, key) => {
     const planner: Planner = DECIDES.has(name) ? decider : stack.planner;
     const end = Date.now() + PATIENCE_MS;
@@ -150,30 +132,54 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
       }
     }
   };
+  const follow: Ground['follow'] = async (stepId, holds) => {
+    const end = Date.now() + PATIENCE_MS;
+    let cursor: string | undefined;
+    for (;;) {
+      const answer = await ask('wait_step', { step_id: stepId, timeout_ms: 10_000, ...(cursor !== undefined && { cursor }) });
+      if (holds(answer.step)) return answer.step;
+      if (Date.now() > end) throw new Error(`Step ${stepId} is still ${answer.step.state}`);
+      cursor = answer.next_cursor;
+    }
+  };
+  return { ask, follow, acknowledged, repeated: () => repeated };
+};
 
+const deciderOf = async ({ admin, relayUrl }: Stack): Promise<Planner> => {
+  const order = { name: 'decider', scopes: ['gates:decide', 'changes:decide'] } as const;
+  const { secret } = await admin.call('create_planner_token', { ...order, scopes: [...order.scopes] }, { idempotencyKey: randomUUID() });
+  return httpPlanner(relayUrl, secret);
+};
+
+/** Raises a stack that may be killed, with a small repository and a planner that may decide beside the one that may not. */
+export const layGround = async (options: StackOptions = {}): Promise<Ground> => {
+  const wire = await tapWire();
+  const project = { '.fairlead/project.yaml': POLICY, 'state.txt': 'ok\n' };
+  const stack = await raiseStack({ wire, project, config: CONFIG, share: SHARE, ...options });
+  const guard = supervise(stack);
+  const close = async (): Promise<void> => {
+    await guard.end();
+    await stack.close();
+    await wire.close();
+  };
+  const decider = await deciderOf(stack).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  const { ask, follow, acknowledged, repeated } = askingOf(stack, decider, guard);
+  const { id: instance, repo } = stack.instances[0]!;
   return {
     stack,
     wire,
-    instance: stack.instances[0]!.id,
-    repo: stack.instances[0]!.repo,
-    get acknowledged() {
-      return acknowledged;
-    },
+    instance,
+    repo,
+    acknowledged,
     kills: guard.kills,
     get repeated() {
-      return repeated;
+      return repeated();
     },
     ask,
-    async follow(stepId, holds) {
-      const end = Date.now() + PATIENCE_MS;
-      let cursor: string | undefined;
-      for (;;) {
-        const answer = await ask('wait_step', { step_id: stepId, timeout_ms: 10_000, ...(cursor !== undefined && { cursor }) });
-        if (holds(answer.step)) return answer.step;
-        if (Date.now() > end) throw new Error(`Step ${stepId} is still ${answer.step.state}`);
-        cursor = answer.next_cursor;
-      }
-    },
+    follow,
     kill(part) {
       const { pid } = stack.parts[part];
       if (!isAlive(pid)) return false;
@@ -195,11 +201,7 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
       guard.watch(part);
     },
     standing: guard.standing,
-    forget: () => void (acknowledged = []),
-    async close() {
-      guard.end();
-      await stack.close();
-      await wire.close();
-    },
+    forget: () => void acknowledged.splice(0),
+    close,
   };
 };

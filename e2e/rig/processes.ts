@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 const TERM_GRACE_MS = 10_000;
+/** Machines that test are busy; a part that needs longer has hung. */
+const START_MS = 60_000;
 const STDERR_KEPT = 64 * 1024;
 
 export interface Order {
@@ -95,7 +97,7 @@ const stopChild = async (child: ChildProcess, ended: Running['ended']): ReturnTy
  * @throws Error with the end of its stderr when it ends or is silent for too long
  */
 export const startServer = async (order: Order): Promise<Running> => {
-  const { name, timeoutMs = 20_000 } = order;
+  const { name, timeoutMs = START_MS } = order;
   const child = launch(order, 'ignore');
   const ended = endOf(child);
   const log = keepTail(child);
