@@ -18,7 +18,7 @@ export const NAPS = ['5', '7'].map((end) => `9${process.pid}${end}`);
 const CONFIG = `commands:
   nap: { run: [sh, -c, "setsid sleep ${NAPS[0]} & sleep ${NAPS[1]}"] }
 `;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 const PARTS = ['daemon', 'connector', 'relay'] as const satisfies readonly PartName[];
 const DECIDES = new Set<RemoteName>(['approve_gate', 'reject_gate', 'integrate_change', 'discard_change']);
 
@@ -38,6 +38,8 @@ export interface Ground {
   readonly repo: string;
   /** Everything that was acknowledged since `forget`. */
   readonly acknowledged: readonly Acknowledged[];
+  /** How many requests were answered, reads too. */
+  readonly answers: number;
   readonly kills: Readonly<Record<PartName, number>>;
   /** Attempts of writes that were not answered or refused for now, and sent again. */
   readonly repeated: number;
@@ -115,7 +117,7 @@ const SHARE = ['--accept-relay-decisions', ...['default', ...DECISIONS].flatMap(
 /** How planners ask: until they are answered, each write with its one key. */
 const askingOf = (stack: Stack, decider: Planner, guard: ReturnType<typeof supervise>) => {
   const acknowledged: Acknowledged[] = [];
-  let repeated = 0;
+  let [answers, repeated] = [0, 0];
   const ask: Ground['ask'] = async (name, input, key) => {
     const planner: Planner = DECIDES.has(name) ? decider : stack.planner;
     const end = Date.now() + PATIENCE_MS;
@@ -123,6 +125,7 @@ const askingOf = (stack: Stack, decider: Planner, guard: ReturnType<typeof super
       guard.check();
       try {
         const answer = await planner.call(name, input, key);
+        answers += 1;
         if (key !== undefined) acknowledged.push({ operation: name, input, key, answer: answer as { id: string } });
         return answer;
       } catch (error) {
@@ -142,7 +145,7 @@ const askingOf = (stack: Stack, decider: Planner, guard: ReturnType<typeof super
       cursor = answer.next_cursor;
     }
   };
-  return { ask, follow, acknowledged, repeated: () => repeated };
+  return { ask, follow, acknowledged, repeated: () => repeated, answers: () => answers };
 };
 
 const deciderOf = async ({ admin, relayUrl }: Stack): Promise<Planner> => {
@@ -166,7 +169,7 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
     await close();
     throw error;
   });
-  const { ask, follow, acknowledged, repeated } = askingOf(stack, decider, guard);
+  const { ask, follow, acknowledged, repeated, answers } = askingOf(stack, decider, guard);
   const { id: instance, repo } = stack.instances[0]!;
   return {
     stack,
@@ -175,6 +178,9 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
     repo,
     acknowledged,
     kills: guard.kills,
+    get answers() {
+      return answers();
+    },
     get repeated() {
       return repeated();
     },

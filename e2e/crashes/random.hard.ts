@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../rig/processes.ts';
 import { addFilePatch, git } from '../rig/repositories.ts';
+import type { PartName } from '../rig/stack.ts';
 import { isSettled, layGround, type Ground } from './ground.ts';
 import { seeded } from './seeded.ts';
 import { truthHolds } from './truth.ts';
@@ -7,8 +9,10 @@ import { truthHolds } from './truth.ts';
 const SEED = Number(process.env['FAIRLEAD_SEED'] ?? 20_260_705);
 const OPERATIONS = 360;
 const PLANNERS = 5;
-/** Between two kills: enough for something to begin, too little for all to end. */
-const CALM_MS = [600, 2_400] as const;
+/** Answers between two kills: enough for something to begin, too few for all to end. And not for ever, since a line may be long in coming back. */
+const CALM = { most: 12, ms: 10_000 } as const;
+/** Who dies, over and over. Between two deaths of the relay the connector dies too, and so dials again without its growing patience. */
+const DECK = ['daemon', 'relay', 'connector'] as const satisfies readonly PartName[];
 
 /** What a state may rightly refuse, whoever died: another planner was there first, or the step is in doubt. */
 const REFUSALS = new Set([
@@ -102,9 +106,12 @@ describe(`planners at work while parts are killed (seed ${SEED})`, () => {
 
   const killAtRandom = async (over: AbortSignal): Promise<void> => {
     const { next, pick } = seeded(SEED);
-    while (!over.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, CALM_MS[0] + next() * (CALM_MS[1] - CALM_MS[0])));
-      if (!over.aborted) ground.kill(pick(['daemon', 'connector', 'relay']));
+    for (let at = 0; !over.aborted; at++) {
+      const [from, since, calm] = [ground.answers, Date.now(), 1 + next() * CALM.most];
+      await until('there is something to break', async () => over.aborted || ground.answers > from + calm || Date.now() > since + CALM.ms);
+      if (over.aborted) return;
+      await ground.standing();
+      ground.kill(at % 2 === 0 ? DECK[(at / 2) % DECK.length]! : pick(['daemon', 'connector']));
     }
   };
 
