@@ -8,7 +8,7 @@ import { subjectOf } from '../policy/subject.ts';
 import { gateView } from '../ledger/views.ts';
 import { causeOf, checkNotHalted, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
-import { putAway } from './stopping.ts';
+import { putAway } from '../ledger/put-away.ts';
 
 /** @throws FairleadError `not_found`, `instance_mismatch`, `authority_required` */
 const decidable = (read: Reads, asker: Asker, id: string): GateRecord => {

@@ -10,7 +10,7 @@ import { checkGrantedTask } from '../policy/grant.ts';
 import { subjectOf } from '../policy/subject.ts';
 import { causeOf, checkNotHalted, checkOpen, ownRun, ownStep, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
-import { putAway } from './stopping.ts';
+import { putAway } from '../ledger/put-away.ts';
 import { checkExecutor } from './task-rules.ts';
 
 /** @throws FairleadError `transition_refused`, `local_only` */

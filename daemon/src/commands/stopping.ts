@@ -2,6 +2,7 @@ import { STEP_STATES, STEP_STATE_NAMES, type StepState } from '@fairlead/shared/
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { StepRecord } from '../core/records.ts';
 import type { About, Tx } from '../ledger/ledger.ts';
+import { putAway } from '../ledger/put-away.ts';
 
 const REASON = {
   cancel: { code: 'cancelled', message: 'Cancelled on request.' },
@@ -10,14 +11,6 @@ const REASON = {
 
 /** Open states in which nothing of a step runs. */
 const IDLE: ReadonlySet<StepState> = new Set(['queued', 'waiting_quota', 'needs_approval']);
-
-/** Puts away what a held step leaves: its gate goes out of date, its change is discarded. The evidence stays. */
-export const putAway = (tx: Tx, step: StepRecord, about: About): void => {
-  const gate = step.gate_id === null ? undefined : tx.read.gate(step.gate_id);
-  if (gate?.state === 'pending') tx.move.gate(gate.id, 'outdated', {}, about);
-  const change = step.change_id === null ? undefined : tx.read.change(step.change_id);
-  if (change?.state === 'held') tx.move.change(change.id, 'discarded', {}, about);
-};
 
 /**
  * Asks a step to stop. One that does nothing at the moment is cancelled at once; one that works is asked to, and is cancelled when

@@ -23,7 +23,6 @@ describe('state tables, exhaustively', () => {
     queued:
       prepared -> preparing
       preparation_failed -> failed_preparation
-      timed_out -> timeout
       cancelled -> cancelled
     preparing:
       started -> running
@@ -38,19 +37,12 @@ describe('state tables, exhaustively', () => {
       executor_failed -> failed_executor
       timed_out -> timeout
       quota_reached -> waiting_quota
-      fence_broken -> failed_fence
       cancelled -> cancelled
       outcome_unknown -> indeterminate
       stuck -> needs_manual_attention
     collecting:
       collected -> validating
-      requeued -> queued
-      executor_failed -> failed_executor
-      timed_out -> timeout
-      quota_reached -> waiting_quota
-      fence_broken -> failed_fence
       cancelled -> cancelled
-      outcome_unknown -> indeterminate
       stuck -> needs_manual_attention
     validating:
       requeued -> queued
@@ -64,7 +56,6 @@ describe('state tables, exhaustively', () => {
       completed -> completed
       completed_with_warnings -> completed_with_warnings
       cancelled -> cancelled
-      outcome_unknown -> indeterminate
       stuck -> needs_manual_attention
     needs_approval:
       approved -> completed
@@ -73,7 +64,6 @@ describe('state tables, exhaustively', () => {
       cancelled -> cancelled
     waiting_quota:
       resumed -> queued
-      timed_out -> timeout
       cancelled -> cancelled
     completed:
     completed_with_warnings:

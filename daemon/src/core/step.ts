@@ -29,21 +29,23 @@ export const STEP_EVENTS = [
 ] as const;
 export type StepEvent = (typeof STEP_EVENTS)[number];
 
-/** From `running` on, work may exist, so a stop, a time-out or a failure may be concluded at each of these stages. */
-const concluded = {
+/** From `running` on, work may exist: a stop is confirmed or not at each stage. */
+const stopped = { cancelled: 'cancelled', stuck: 'needs_manual_attention' } as const;
+
+/** What an attempt that did not finish comes to. It is concluded where nothing is to be collected, or after it was. */
+const unfinished = {
   requeued: 'queued',
   executor_failed: 'failed_executor',
   timed_out: 'timeout',
   quota_reached: 'waiting_quota',
-  fence_broken: 'failed_fence',
-  cancelled: 'cancelled',
-  outcome_unknown: 'indeterminate',
-  stuck: 'needs_manual_attention',
 } as const;
 
-/** DESIGN section 4. `requeued` is what recovery does with a stage that had no effect outside; `retried` is asked for. */
+/**
+ * DESIGN section 4. `requeued` is what recovery does with a stage that had no effect outside, and what follows a limit where the task allows
+ * another executor; `retried` is asked for. Each arrow is one that the code takes: the model of `daemon/test/model` finds those that it does not.
+ */
 export const step = machine<StepState, StepEvent>('step', {
-  queued: { prepared: 'preparing', preparation_failed: 'failed_preparation', timed_out: 'timeout', cancelled: 'cancelled' },
+  queued: { prepared: 'preparing', preparation_failed: 'failed_preparation', cancelled: 'cancelled' },
   preparing: {
     started: 'running',
     requeued: 'queued',
@@ -52,15 +54,17 @@ export const step = machine<StepState, StepEvent>('step', {
     cancelled: 'cancelled',
     stuck: 'needs_manual_attention',
   },
-  running: { executed: 'collecting', ...concluded },
-  collecting: { collected: 'validating', ...concluded },
+  running: { executed: 'collecting', outcome_unknown: 'indeterminate', ...unfinished, ...stopped },
+  collecting: { collected: 'validating', ...stopped },
   validating: {
+    fence_broken: 'failed_fence',
     validation_failed: 'failed_validation',
     preparation_failed: 'failed_preparation',
     held: 'needs_approval',
     completed: 'completed',
     completed_with_warnings: 'completed_with_warnings',
-    ...concluded,
+    ...unfinished,
+    ...stopped,
   },
   needs_approval: {
     approved: 'completed',
@@ -68,7 +72,7 @@ export const step = machine<StepState, StepEvent>('step', {
     rejected: 'rejected',
     cancelled: 'cancelled',
   },
-  waiting_quota: { resumed: 'queued', timed_out: 'timeout', cancelled: 'cancelled' },
+  waiting_quota: { resumed: 'queued', cancelled: 'cancelled' },
   completed: {},
   completed_with_warnings: {},
   rejected: {},

@@ -1,6 +1,7 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { InputOf } from '@fairlead/shared/contract/operations/table';
 import type { Change } from '@fairlead/shared/contract/resources';
+import { STEP_STATES } from '@fairlead/shared/contract/states';
 import { changeView } from '../ledger/views.ts';
 import { causeOf, checkDecider, scopeOf, type Decider } from './decider.ts';
 import type { DeliveryDeps } from './delivery.ts';
@@ -23,6 +24,14 @@ export const discardChange =
               detail: 'A gate holds this change',
               hint: 'Reject its gate instead; that ends the step too.',
               more: { gate_id: step.gate_id },
+            });
+          }
+          // Its checks and its gate are still to come, and would be about nothing.
+          if (step && !STEP_STATES[step.state].end && step.change_id === change.id) {
+            throw new FairleadError('transition_refused', {
+              detail: `The step is ${step.state}; its change is discarded when it has ended`,
+              hint: 'Cancel the step.',
+              more: { state: step.state },
             });
           }
           const gate = step?.gate_id ? tx.read.gate(step.gate_id) : undefined;

@@ -47,9 +47,11 @@ export const fateOf = (
   /** Whether doing it again does the same, or the agent can go on in its session. */
   repeatable: boolean,
   leftovers: 'none' | 'ended' | 'unconfirmed',
+  /** What the executor came to is recorded, so that nothing of it is in doubt, and nothing is to be done again. */
+  known = false,
 ): Fate => {
   if (leftovers === 'unconfirmed') return 'stuck';
-  if (step.state === 'collecting' || step.state === 'validating') return 'reentered';
+  if (known || step.state === 'collecting' || step.state === 'validating') return 'reentered';
   if (step.stop_why !== null) return 'cancelled';
   if (step.state === 'preparing') return 'requeued';
   return repeatable ? 'requeued' : 'indeterminate';
@@ -93,7 +95,7 @@ const mayResume = ({ read }: Ledger, attemptId: string): boolean => {
 /**
  * Takes up what the last daemon left in mid-flight, before anything is served: survivors are ended by pid and start time, each step
  * goes where decision 0005 says, interrupted integrations are settled by looking at the ref, and leftovers are removed.
- * It may be interrupted itself and done again. The scheduler then enters `collecting` and `validating` again.
+ * It may be interrupted itself and done again. The scheduler then enters those again whose executor has ended.
  */
 export const recover = async ({ ledger, executors, workspaces, homes, artifacts, delivery, log }: RecoveryOptions): Promise<Recovered> => {
   const count = { requeued: 0, reentered: 0, cancelled: 0, indeterminate: 0, stuck: 0, survivors: 0, integrations: 0 };
@@ -105,7 +107,8 @@ export const recover = async ({ ledger, executors, workspaces, homes, artifacts,
     const executor = executors.find(attempt?.executor ?? step.executor_requested);
     // An agent goes on in its own session, on the files that it left: that is no repetition.
     const resumes = step.state === 'running' && attempt?.session !== null && executor?.profile?.resumes === true;
-    const fate = fateOf(step, (executor?.replayable ?? false) || resumes, leftovers);
+    const known = step.state === 'running' && attempt !== undefined && attempt.state !== 'active';
+    const fate = fateOf(step, (executor?.replayable ?? false) || resumes, leftovers, known);
     await apply(ledger, step, attempt, fate, resumes);
     if (attempt && (fate === 'reentered' || (fate === 'requeued' && resumes))) keep.add(attempt.id);
     count[fate] += 1;

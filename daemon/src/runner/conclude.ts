@@ -67,12 +67,15 @@ export const conclude = async (scope: PreparedScope, round: Round): Promise<void
   const { deps, step, attempt, effective } = scope;
   const change = changeOf(scope);
   const validations = deps.ledger.read.validations({ step_id: step.id, attempt_id: attempt.id });
-  const { event, reason, warnings, gates } = verdict(factsOf(scope, change, validations, round));
-  const next = event === 'quota_reached' ? quotaTurn(scope) : undefined;
-  const binding = event === 'held' && change ? await deps.bindGate(change, validations, effective.digest) : undefined;
+  const found = verdict(factsOf(scope, change, validations, round));
+  const binding = found.event === 'held' && change ? await deps.bindGate(change, validations, effective.digest) : undefined;
   await deps.ledger.record((tx) => {
-    if (change && binding) addGate(tx, change, binding, gates);
-    if (next) tx.move.step(step.id, next.event, { reason, warnings, ...next.set }, BY_DAEMON);
-    else tx.move.step(step.id, event, { reason, warnings }, BY_DAEMON);
+    // A stop that was asked for meanwhile still counts: nothing waits or goes on that was to stop.
+    const now = { ...scope, step: tx.read.step(step.id) ?? step };
+    const { event, reason, warnings, gates } =
+      now.step.stop_why === step.stop_why ? found : verdict(factsOf(now, change, validations, round));
+    const next = event === 'quota_reached' ? quotaTurn(now) : undefined;
+    if (event === 'held' && change && binding) addGate(tx, change, binding, gates);
+    tx.move.step(step.id, next?.event ?? event, { reason, warnings, ...next?.set }, BY_DAEMON);
   });
 };

@@ -7,6 +7,7 @@ import type { AttemptRecord, InstanceRecord } from '../core/records.ts';
 import type { Executor } from '../executors/executor.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
 import { syncStore } from '../git/store.ts';
+import { putAway } from '../ledger/put-away.ts';
 import type { EffectivePolicy } from '../policy/effective.ts';
 import { effectivePolicy } from '../policy/effective.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
@@ -26,7 +27,9 @@ export const beginAttempt = (deps: RunnerDeps, stepId: string): Promise<AttemptR
   deps.ledger.record((tx) => {
     const before = tx.read.step(stepId);
     if (!before) throw new Error(`Step ${stepId} is missing`);
-    const step = tx.move.step(stepId, 'prepared', { resumes: null, instructions: null }, BY_DAEMON);
+    // What an attempt left that reached its limit was never checked and never shown to a person: it is evidence, and does not land.
+    putAway(tx, before, BY_DAEMON);
+    const step = tx.move.step(stepId, 'prepared', { resumes: null, instructions: null, change_id: null }, BY_DAEMON);
     // What was said for this attempt stood in the step until now.
     const { resumes, instructions } = before;
     return tx.add.attempt(

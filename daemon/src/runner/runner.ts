@@ -16,11 +16,22 @@ import { reasonOf } from './reason.ts';
 import { preparedScope, rowsOf, type PreparedScope, type RunnerDeps, type Scope } from './scope.ts';
 import type { Round } from './validate.ts';
 
+/**
+ * What an attempt does to files and git, stage by stage. The simulation of the scheduler gives others, so that thousands of histories of all
+ * that stands around them can be played in seconds.
+ */
+export interface Stages {
+  readonly prepare: typeof prepare;
+  readonly collect: typeof collect;
+  readonly check: typeof check;
+}
+const STAGES: Stages = { prepare, collect, check };
+
 /** Performs attempts. It chooses no state: what a stage observes is recorded, and core says what follows. */
 export interface Runner {
   /** Takes a queued step through all its stages. Never rejects: what goes wrong is recorded with the step. */
   run(stepId: string, signal: AbortSignal): Promise<void>;
-  /** Enters a step again that a crash left in `collecting` or `validating`. Never rejects. */
+  /** Enters a step again that a crash left after its executor had ended. Never rejects. */
   resume(stepId: string, signal: AbortSignal): Promise<void>;
   /** Ends a step in mid-flight that nobody runs. Never rejects. */
   abandon(stepId: string): Promise<void>;
@@ -65,7 +76,7 @@ const scopeFor = async (deps: RunnerDeps, stepId: string, signal: AbortSignal): 
 };
 
 /** From the end of the executor on. Each stage reads from the ledger where things stand, so that it can be entered again. */
-const finish = async (scope: PreparedScope, workspace: Workspace | undefined): Promise<void> => {
+const finish = async (scope: PreparedScope, workspace: Workspace | undefined, { collect, check }: Stages): Promise<void> => {
   const { deps } = scope;
   const now = (): PreparedScope => preparedScope({ ...scope, ...refreshed(deps, scope) });
   if (now().step.state === 'running') return conclude(now(), NOTHING);
@@ -110,7 +121,7 @@ const withLimit = async <T>(
   }
 };
 
-export const createRunner = (deps: RunnerDeps): Runner => {
+export const createRunner = (deps: RunnerDeps, stages: Stages = STAGES): Runner => {
   const logs = new Map<string, ActivityLog>();
   const closing = new AbortController();
 
@@ -133,7 +144,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     try {
       scope = await scopeFor(deps, stepId, signal);
       logs.set(stepId, scope.activity);
-      prepared = await prepare(scope);
+      prepared = await stages.prepare(scope);
     } catch (error) {
       const { attempt, ...rows } = rowsOf(deps.ledger, stepId);
       await deps.workspaces.release({ name: attempt!.id });
@@ -141,7 +152,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
       return;
     }
     if ((await execute(prepared.scope, prepared.workspace)) === LEFT) return;
-    await finish(prepared.scope, prepared.workspace);
+    await finish(prepared.scope, prepared.workspace, stages);
     await letHomeGo(deps, stepId);
   };
 
@@ -150,7 +161,7 @@ export const createRunner = (deps: RunnerDeps): Runner => {
     const workspace = scope.executor.needs === 'workspace' ? await deps.workspaces.find(scope.attempt.id) : undefined;
     const lost = scope.step.state === 'collecting' && scope.attempt.state === 'finished' && scope.attempt.tree === null && !workspace;
     if (lost) throw new FairleadError('store_unwritable', { detail: 'The workspace of the interrupted attempt is gone' });
-    await finish(scope, workspace);
+    await finish(scope, workspace, stages);
   };
 
   const end = async (stepId: string, error: unknown): Promise<void> => {

@@ -89,7 +89,7 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
     start() {
       taking = true;
       deaf = ledger.onCommit(heard);
-      for (const step of ledger.read.stepsIn(['collecting', 'validating'])) begin(step.id, runner.resume);
+      for (const step of ledger.read.stepsIn(['running', 'collecting', 'validating'])) begin(step.id, runner.resume);
       integrateLeftBehind(options);
       timers.start();
       scheduler.wake();
