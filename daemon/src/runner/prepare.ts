@@ -22,9 +22,10 @@ export interface Prepared {
   readonly workspace: Workspace | undefined;
 }
 
-/** Takes a step out of the queue and begins an attempt of it. */
-export const beginAttempt = (deps: RunnerDeps, stepId: string): Promise<AttemptRecord> =>
+/** Takes a step out of the queue and begins an attempt of it. Undefined where the owner has halted meanwhile: it waits in the queue. */
+export const beginAttempt = (deps: RunnerDeps, stepId: string): Promise<AttemptRecord | undefined> =>
   deps.ledger.record((tx) => {
+    if (tx.read.halted()) return undefined;
     const before = tx.read.step(stepId);
     if (!before) throw new Error(`Step ${stepId} is missing`);
     // What an attempt left that reached its limit was never checked and never shown to a person: it is evidence, and does not land.

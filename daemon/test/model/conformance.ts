@@ -7,7 +7,8 @@ type Line = Pick<EventRecord, 'type' | 'step_id' | 'run_id' | 'data'>;
 /** What a line of history says of a step, in the letters of the model. `request` picks the one permission gate that is looked at. */
 const letterOf = ({ type, data }: Line, request: unknown): Letter | undefined => {
   const [record, event] = type.split('.') as [string, string];
-  if (record === 'step') return event === 'queued' ? undefined : event === 'stop_requested' ? 'step:stop' : (`step:${String(data['event'])}` as Letter);
+  if (record === 'step')
+    return event === 'queued' ? undefined : event === 'stop_requested' ? 'step:stop' : (`step:${String(data['event'])}` as Letter);
   if (record === 'attempt') return event === 'started' ? 'attempt:started' : (`attempt:${String(data['outcome'])}` as Letter);
   if (record === 'change') {
     const named = { conflict: 'conflicted', failed_validation: 'validation_failed' } as Record<string, string>;
@@ -39,14 +40,18 @@ const stepped = ({ now, rest }: Place, letter: Letter): Place[] => {
 const walk = (begin: Whole, letters: readonly Letter[]): string | undefined => {
   let places: Place[] = [{ now: begin, rest: [] }];
   for (const [at, letter] of letters.entries()) {
-    const next = new Map(places.flatMap((place) => stepped(place, letter)).map((place) => [`${keyOf(place.now)} ${place.rest.join()}`, place]));
+    const next = new Map(
+      places.flatMap((place) => stepped(place, letter)).map((place) => [`${keyOf(place.now)} ${place.rest.join()}`, place]),
+    );
     if (next.size === 0) {
       const stood = places.map(({ now, rest }) => `${keyOf(now)}${rest.length > 0 ? ` before ${rest.join(',')}` : ''}`).join(' | ');
       return `${letters.slice(Math.max(0, at - 8), at).join(' ')} >>> ${letter} <<< is no path of the model, from ${stood}`;
     }
     places = [...next.values()];
   }
-  return places.some(({ rest }) => rest.length === 0) ? undefined : `${letters.slice(-4).join(' ')} breaks off in the middle of a transaction`;
+  return places.some(({ rest }) => rest.length === 0)
+    ? undefined
+    : `${letters.slice(-4).join(' ')} breaks off in the middle of a transaction`;
 };
 
 /** What of a history, all lines of one instance in their order, is no path of the model: one sentence a step. */
@@ -71,7 +76,12 @@ export const deviations = (lines: readonly Line[]): string[] => {
   return [...steps].flatMap(([id, own]) => {
     const requests = new Set(own.filter(({ data }) => data['kind'] === 'permission').map(({ data }) => data['gate_id']));
     const wrong = (requests.size === 0 ? [undefined] : [...requests])
-      .map((request) => walk({ ...START, run: begun.get(id)! }, own.flatMap((line) => letterOf(line, request) ?? [])))
+      .map((request) =>
+        walk(
+          { ...START, run: begun.get(id)! },
+          own.flatMap((line) => letterOf(line, request) ?? []),
+        ),
+      )
       .filter((one) => one !== undefined);
     return begun.get(id) === 'open' ? wrong.map((one) => `${id}: ${one}`) : [`${id}: was queued in a run that is ${begun.get(id)}`];
   });

@@ -57,7 +57,9 @@ export const filesIn = ({ files }: World): ArtifactFiles => {
 
 const moodOf = (goal: string | undefined, attempt: number): Mood => {
   const moods = JSON.parse(goal ?? '[]') as Mood[];
-  return moods[Math.min(attempt, moods.length) - 1]!;
+  const last = moods.at(-1)!;
+  // A limit that is always reached would go on for ever.
+  return moods[attempt - 1] ?? { ...last, outcome: last.outcome === 'quota' ? 'finished' : last.outcome };
 };
 
 const moodIn = ({ deps, step, attempt }: PreparedScope): Mood => moodOf(deps.ledger.read.task(step.id)?.spec.goal, attempt.number);
@@ -135,7 +137,16 @@ export const stagesIn = (world: World): Stages => ({
         const about = { instance_id: step.instance_id, run_id: step.run_id, step_id: step.id, attempt_id: attempt.id };
         const findings = mood.fence ? [{ rule: 'link_leaves_tree', severity: 'failed' as const, path: 'a', message: 'simulated' }] : [];
         const patch = tx.add.artifact(
-          { ...about, id: newResourceId('art', step.instance_id), kind: 'patch', name: 'p', media_type: 'text/x-diff', sha256: hex(attempt.id, 64), size: 1, redactions: {} },
+          {
+            ...about,
+            id: newResourceId('art', step.instance_id),
+            kind: 'patch',
+            name: 'p',
+            media_type: 'text/x-diff',
+            sha256: hex(attempt.id, 64),
+            size: 1,
+            redactions: {},
+          },
           BY_DAEMON,
         );
         tx.add.change(
@@ -166,7 +177,8 @@ export const stagesIn = (world: World): Stages => ({
     if (attempt.state !== 'finished' || change?.findings.length) return { interrupted: false, unconfirmed: false };
     if (!signal.aborted) await pass(scope, world, mood.stage).catch(() => undefined);
     if (signal.aborted) return { interrupted: true, unconfirmed: false };
-    if (deps.ledger.read.validations({ step_id: step.id, attempt_id: attempt.id }).length > 0) return { interrupted: false, unconfirmed: false };
+    if (deps.ledger.read.validations({ step_id: step.id, attempt_id: attempt.id }).length > 0)
+      return { interrupted: false, unconfirmed: false };
     await deps.ledger.record((tx) =>
       tx.add.validation(
         {
