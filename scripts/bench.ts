@@ -6,26 +6,29 @@ import { createOutput } from '@fairlead/shared/kit/cli';
 import { ROOT } from '@fairlead/e2e/rig/programs';
 import { closeOnSignal, raiseStack } from '@fairlead/e2e/rig/stack';
 import { measureAgents } from './bench/agents.ts';
+import { measureArtifact } from './bench/artifact.ts';
+import { measureBusy } from './bench/busy.ts';
 import { measureColdStart } from './bench/cold-start.ts';
 import { measureLedger } from './bench/durability.ts';
 import type { Figure } from './bench/figures.ts';
 import { measurePath } from './bench/path.ts';
+import { measureIdle, measureReconnect, measureWaiting } from './bench/relay.ts';
 import { measureSteps } from './bench/steps.ts';
 import { measureWorkspaces } from './bench/workspaces.ts';
 import { endingWell } from './ending.ts';
 import { readFlags } from './flags.ts';
 
-const USAGE = `npm run bench -- [path] [cold] [ledger] [step] [workspace] [agents] [--json]
+const USAGE = `npm run bench -- [path] [artifact] [idle] [reconnect] [waiting] [cold] [ledger] [step] [busy] [workspace] [agents] [--json]
 
 Measures Fairlead against baselines on this machine, in interleaved pairs, all parts as processes of their own. Without
-names it measures everything, which takes a few minutes.
+names it measures everything, which takes about ten minutes.
 `;
 
 const TMPFS = 0x01021994;
 const TMPFS_PAIRS = 15;
 const DISK_PAIRS = 7;
 
-const NAMES = ['path', 'cold', 'ledger', 'step', 'workspace', 'agents'] as const;
+const NAMES = ['path', 'artifact', 'idle', 'reconnect', 'waiting', 'cold', 'ledger', 'step', 'busy', 'workspace', 'agents'] as const;
 
 const { values, positionals } = readFlags(USAGE, () => {
   const read = parseArgs({ options: { json: { type: 'boolean', default: false } }, allowPositionals: true });
@@ -64,6 +67,11 @@ const measure = async (note: (text: string) => void): Promise<Figure[]> => {
       await stack.close();
     }
   }
+  if (wants('artifact')) add(...(await measureArtifact(disk)));
+  if (wants('idle')) add(...(await measureIdle(note)));
+  if (wants('reconnect')) add(...(await measureReconnect(note)));
+  if (wants('waiting')) add(...(await measureWaiting(note)));
+  if (wants('busy')) add(...(await measureBusy(note)));
   if (wants('ledger')) add(await measureLedger(disk));
   if (wants('step')) {
     if (memory === undefined) note('This machine has no tmpfs: the patch step is measured on disk alone, and its limit is judged there');

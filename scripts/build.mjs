@@ -26,7 +26,7 @@ const TARGETS = [
   target('relay', ['shared', 'relay'], ['relay/src/main.ts'], true),
   target(
     'scripts',
-    ['shared', 'daemon', 'e2e', 'scripts'],
+    ['shared', 'daemon', 'connector', 'e2e', 'scripts'],
     [
       'demo',
       'stack',
@@ -42,6 +42,9 @@ const TARGETS = [
       'bench/workspace',
       'bench/agent',
       'bench/stream',
+      'bench/crowd',
+      'bench/probe',
+      'bench/file-server',
     ].map((name) => `scripts/${name}.ts`),
     false,
   ),

@@ -4,7 +4,7 @@ import { referencePage, type ReferencePage } from '@fairlead/shared/contract/ref
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { OPERATIONS, operationsOf, type OperationTable } from '@fairlead/shared/contract/operations/table';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
-import { isoTime, systemClock, type Clock } from '@fairlead/shared/kit/clock';
+import { isoTime, systemClock, watchProcess, type Clock } from '@fairlead/shared/kit/clock';
 import { checkHostAndOrigin, RawAnswer, listen, rawJson, createApp, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { loadOrCreateKey, type KeyPair } from '@fairlead/shared/kit/signature';
@@ -80,7 +80,7 @@ const assemble = async (base: Base) => {
     tokens,
     hub,
     enrollment,
-    about: { origin, relayKey: key.publicKey, startedAt: base.startedAt, draining },
+    about: { origin, relayKey: key.publicKey, startedAt: base.startedAt, draining, health: watchProcess() },
   });
   const mcp = mcpEndpoint({ gatekeeper, planner, hub, clock, log, table });
   return { audit, tokens, hub, planner, mcp, gatekeeper, handle: apiHandle({ gatekeeper, planner, admin, audit }) };

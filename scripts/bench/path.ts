@@ -62,8 +62,8 @@ export const measurePath = async (stack: Stack): Promise<Figure[]> => {
       async () => (await load({ ...bare, ...one })).p50Ms,
     );
     return [
-      figureOf('get_step through all parts, 32 in flight', 'per second', throughput, { atLeast: 0.5 }),
-      figureOf('get_step through all parts, one in flight, p50', 'ms', latency, { atMost: 2 }),
+      figureOf('get_step through all parts, 32 in flight', 'per second', throughput, { atLeast: 0.55 }),
+      figureOf('get_step through all parts, one in flight, p50', 'ms', latency, { atMost: 1.8 }),
     ];
   } finally {
     await pipe.close();

@@ -1,6 +1,7 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newRelayId } from '@fairlead/shared/contract/ids';
 import { OPERATIONS, type InputOf, type OutputOf, type RelayAdminName } from '@fairlead/shared/contract/operations/table';
+import type { ProcessHealth } from '@fairlead/shared/contract/values';
 import { isoTime, type Clock } from '@fairlead/shared/kit/clock';
 import { hashSecret, mintSecret } from '@fairlead/shared/kit/secret';
 import { VERSION } from '../config/version.ts';
@@ -26,6 +27,7 @@ export interface AdminParts {
     readonly relayKey: string;
     readonly startedAt: number;
     readonly draining: () => boolean;
+    readonly health: () => ProcessHealth;
   };
 }
 
@@ -57,6 +59,7 @@ const readings = ({ store, clock, tokens, hub, about }: AdminParts) => {
         online_connectors: hub.sessions(),
         instances: hub.registry.shared().length,
         pending: hub.pending(),
+        process: about.health(),
       };
     },
     list_connectors: () => ({ items: store.connectors.all().map(viewConnector) }),

@@ -1,4 +1,6 @@
 import { randomBytes as bytes } from 'node:crypto';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { ProcessHealth } from '../contract/values.ts';
 
 /** Time as the rest of the code sees it, so that tests can move it. */
 export interface Clock {
@@ -47,6 +49,20 @@ export const randomBytes = (count: number): Buffer => bytes(count);
 
 /** A random number from 0 up to but not including 1. */
 export const randomUnit = (): number => bytes(6).readUIntBE(0, 6) / 2 ** 48;
+
+/** How often the event loop is looked at, in ms; what is measured is how late each look comes. */
+const RESOLUTION_MS = 10;
+
+/** Begins to watch this process. The answer tells its memory, and how late its event loop was since it was last asked. */
+export const watchProcess = (): (() => ProcessHealth) => {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  return () => {
+    const late = Math.max(0, delay.percentile(99) / 1e6 - RESOLUTION_MS);
+    delay.reset();
+    return { memory_bytes: process.memoryUsage.rss(), loop_delay_p99_ms: Number.isFinite(late) ? Math.round(late * 100) / 100 : 0 };
+  };
+};
 
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {

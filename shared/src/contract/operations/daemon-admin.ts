@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { GrantId, InstanceId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { Grant, Instance } from '../resources.ts';
-import { Time } from '../values.ts';
+import { ProcessHealth, Time } from '../values.ts';
 import { ExecutorId } from '../task.ts';
 import { operation } from './operation.ts';
 
@@ -64,10 +64,7 @@ export const daemonAdminOperations = {
       parallelism: z.number().int(),
       ledger_bytes: z.number().int(),
       artifact_bytes: z.number().int(),
-      process: z.object({
-        memory_bytes: z.number().int().describe('Resident memory of the daemon'),
-        loop_delay_p99_ms: z.number().describe('How late the event loop was, 99 of 100 times less, since the last time this was asked for'),
-      }),
+      process: ProcessHealth,
       workspaces: WorkspacesStatus,
     }),
     scope: 'admin:read',

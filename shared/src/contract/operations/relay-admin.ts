@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ConnectorId, EnrollmentTokenId, InstanceId, TokenId } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { InstanceSummary } from '../resources.ts';
-import { Time } from '../values.ts';
+import { ProcessHealth, Time } from '../values.ts';
 import { PublicKey } from './daemon-admin.ts';
 import { SCOPES, operation } from './operation.ts';
 import { Paging } from './runs.ts';
@@ -80,6 +80,7 @@ export const relayAdminOperations = {
       online_connectors: z.number().int(),
       instances: z.number().int(),
       pending: z.number().int(),
+      process: ProcessHealth,
     }),
     scope: 'admin:read',
   }),
