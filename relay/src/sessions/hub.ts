@@ -74,7 +74,15 @@ export const openHub = (parts: HubParts): Hub => {
       instance_id: about.instance ?? null,
       detail: about.detail ?? {},
     };
-    audit.record(facts).catch((error: unknown) => log.error({ err: error, action }, 'the audit cannot be written'));
+    const failed = (error: unknown) => log.error({ err: error, action }, 'the audit cannot be written');
+    // That all is well follows within a moment, as reads do: a crowd that comes back must not wait for a sync each. What was refused is
+    // written at once.
+    if (outcome !== 'ok' || action === 'instance_moved') return void audit.record(facts).catch(failed);
+    try {
+      audit.read(facts);
+    } catch (error) {
+      failed(error);
+    }
   };
 
   const end = (session: Session, why: ErrorCode) => {
@@ -130,13 +138,14 @@ export const openHub = (parts: HubParts): Hub => {
     const session: Session = { id: greeted.sessionId, connectorId: greeted.connectorId, address, channel };
     line.session = session;
     sessions.set(greeted.connectorId, session);
-    store.connectors.seen(greeted.connectorId, clock.now());
+    registry.arrived(greeted.connectorId);
     note('session_started', 'ok', { connectorId: greeted.connectorId, address, detail: { session_id: greeted.sessionId } });
     // What was revoked while the welcome was on its way ends here.
     const state = store.connectors.byId(greeted.connectorId)?.state;
     if (state !== 'enabled') end(session, 'connector_disabled');
     else if (closed) end(session, 'draining');
     else if (line.instances) advertise(session, greeted.connectorKey, line.instances);
+    delete line.instances;
     if (line.end) ended(session, line.end);
   };
 
@@ -181,6 +190,7 @@ export const openHub = (parts: HubParts): Hub => {
         registry.left(session.connectorId);
         end(session, 'draining');
       }
+      registry.close();
     },
   };
 };

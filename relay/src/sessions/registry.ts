@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { prefixOf } from '@fairlead/shared/contract/ids';
 import { Delegation } from '@fairlead/shared/contract/operations/daemon-admin';
@@ -6,6 +7,7 @@ import { verifyDelegation, type VerifiedDelegation } from '@fairlead/shared/kit/
 import { judgeClaim } from '../core/claims.ts';
 import type { InstanceRow } from '../store/instance-rows.ts';
 import type { Store } from '../store/store.ts';
+import { createPresence } from './presence.ts';
 
 /** What a connector says about one instance that it shares. */
 export interface Descriptor {
@@ -40,8 +42,12 @@ export interface Registry {
   /** Shared ones, by id; also of connectors that are away. */
   shared(): InstanceRow[];
   sharedBy(connectorId: string): InstanceRow[];
+  /** Notes that a connector is here. */
+  arrived(connectorId: string): void;
   /** Notes when a connector was last there. */
   left(connectorId: string): void;
+  /** Writes what was noted and is not on the disk yet. */
+  close(): void;
   /** Withdraws all that a connector shares, as revoking it does. */
   withdrawAll(connectorId: string): void;
 }
@@ -57,6 +63,10 @@ const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string,
   return document;
 };
 
+/** Whether a claim tells nothing that the row before it did not, but that its connector is here again. */
+const saysTheSame = (row: InstanceRow, before: InstanceRow | undefined): boolean =>
+  before !== undefined && isDeepStrictEqual({ ...before, last_seen_at: 0 }, { ...row, last_seen_at: 0 });
+
 const asError = (error: unknown): FairleadError =>
   error instanceof FairleadError ? error : new FairleadError('delegation_invalid', { cause: error });
 
@@ -69,13 +79,25 @@ export const openRegistry = ({
   readonly clock: Clock;
   readonly relayKey: string;
 }): Registry => {
-  const byPrefix = new Map<string, InstanceRow>(store.instances.all().map((row) => [row.prefix, row]));
-  const keep = (row: InstanceRow) => {
-    store.instances.put(row);
+  const byPrefix = new Map<string, InstanceRow>();
+  // What each connector serves, so that nothing that concerns one of them looks at all.
+  const prefixesOf = new Map<string, Set<string>>();
+  const remember = (row: InstanceRow) => {
+    const before = byPrefix.get(row.prefix);
+    if (before && before.connector_id !== row.connector_id) prefixesOf.get(before.connector_id)?.delete(row.prefix);
+    const own = prefixesOf.get(row.connector_id);
+    if (own) own.add(row.prefix);
+    else prefixesOf.set(row.connector_id, new Set([row.prefix]));
     byPrefix.set(row.prefix, row);
   };
+  store.instances.all().forEach(remember);
+  const keep = (row: InstanceRow) => {
+    store.instances.put(row);
+    remember(row);
+  };
   const sharedBy = (connectorId: string) =>
-    [...byPrefix.values()].filter((row) => row.connector_id === connectorId && row.withdrawn_at === null);
+    [...(prefixesOf.get(connectorId) ?? [])].map((prefix) => byPrefix.get(prefix)!).filter((row) => row.withdrawn_at === null);
+  const presence = createPresence({ store, clock });
 
   const claim = (connector: Advertiser, descriptor: Descriptor): { row: InstanceRow; from: string | undefined } => {
     const now = clock.now();
@@ -127,13 +149,14 @@ export const openRegistry = ({
         }
       }
       const missing = sharedBy(connector.id).filter((row) => !judged.has(row.id));
-      store.atomically(() => {
-        for (const { row } of judged.values()) store.instances.put(row);
-        for (const row of missing) store.instances.put({ ...row, withdrawn_at: clock.now() });
-      });
-      for (const row of missing) byPrefix.set(row.prefix, { ...row, withdrawn_at: clock.now() });
+      const withdrawn = missing.map((row) => ({ ...row, withdrawn_at: clock.now() }));
+      const changed = [...judged.values()].map(({ row }) => row).filter((row) => !saysTheSame(row, byPrefix.get(row.prefix)));
+      // Most connectors come back with what is known already, and after a restart all at once: that is not worth a write each.
+      if (changed.length + withdrawn.length > 0) store.atomically(() => [...changed, ...withdrawn].forEach((row) => store.instances.put(row)));
+      presence.seen(connector.id, [...judged.keys()]);
+      withdrawn.forEach(remember);
       for (const { row, from } of judged.values()) {
-        byPrefix.set(row.prefix, row);
+        remember(row);
         taken.accepted.push(row);
         if (from !== undefined) taken.moved.push({ instance_id: row.id, from });
       }
@@ -142,13 +165,16 @@ export const openRegistry = ({
     find: (prefix) => byPrefix.get(prefix),
     shared: () => [...byPrefix.values()].filter((row) => row.withdrawn_at === null).sort((a, b) => (a.id < b.id ? -1 : 1)),
     sharedBy,
+    arrived: (connectorId) => presence.seen(connectorId, []),
     left(connectorId) {
-      const now = clock.now();
-      store.atomically(() => {
-        store.connectors.seen(connectorId, now);
-        for (const row of sharedBy(connectorId)) keep({ ...row, last_seen_at: now });
-      });
+      const rows = sharedBy(connectorId).map((row) => ({ ...row, last_seen_at: clock.now() }));
+      rows.forEach(remember);
+      presence.seen(
+        connectorId,
+        rows.map(({ id }) => id),
+      );
     },
+    close: () => presence.close(),
     withdrawAll(connectorId) {
       const now = clock.now();
       store.atomically(() => sharedBy(connectorId).forEach((row) => keep({ ...row, withdrawn_at: now })));

@@ -40,7 +40,9 @@ export const instanceRows = (db: Database) => {
        last_seen_at = excluded.last_seen_at, withdrawn_at = excluded.withdrawn_at`,
   );
   const all = db.prepare<[], Stored>('SELECT * FROM instances ORDER BY id');
+  const seen = db.prepare<[number, string]>('UPDATE instances SET last_seen_at = ? WHERE id = ?');
   return {
+    seen: (id: string, at: number): void => void seen.run(at, id),
     all: (): InstanceRow[] => all.all().map(read),
     put: (row: InstanceRow): void =>
       void put.run({ ...row, executors: JSON.stringify(row.executors), operations: JSON.stringify(row.operations) }),

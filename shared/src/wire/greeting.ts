@@ -9,35 +9,40 @@ import type { RelayFrame, Welcome } from './frames.ts';
 import { answerChallenge, checkProof, checkWelcome, makeChallenge, makeWelcome } from './handshake.ts';
 import { CLOSE, type Transport } from './transport.ts';
 
-/** The next message, or the end of the line, or the deadline: whatever comes first. One message is taken, the rest waits. */
+const late = () =>
+  new FairleadError('handshake_failed', { detail: `The handshake took longer than ${LIMITS.handshake.value / 1000} seconds.` });
+
+/**
+ * The next message, or the end of the line, or the deadline: whatever comes first. One message is taken, the rest waits. The line remembers
+ * this for as long as it lives, so that an error, which holds on to all that was under way where it was made, is made only when it happens.
+ */
 const createInbox = (transport: Transport, clock: Clock) => {
   let settle: { resolve: (message: { data: Buffer; binary: boolean }) => void; reject: (error: Error) => void } | undefined;
-  const fail = (error: Error) => {
+  let failure: FairleadError | undefined;
+  const fail = (error: FairleadError) => {
+    failure ??= error;
     transport.receive(undefined);
     settle?.reject(error);
     settle = undefined;
   };
-  let ended: FairleadError | undefined;
+  let over = false;
   transport.onEnd(({ reason }) => {
-    ended = new FairleadError('handshake_failed', { detail: `The line ended during the handshake${reason ? ` (${reason})` : ''}.` });
-    fail(ended);
+    if (over) return;
+    fail(new FairleadError('handshake_failed', { detail: `The line ended during the handshake${reason ? ` (${reason})` : ''}.` }));
   });
-  const late = new FairleadError('handshake_failed', {
-    detail: `The handshake took longer than ${LIMITS.handshake.value / 1000} seconds.`,
-  });
-  let expired = false;
-  const cancel = clock.after(LIMITS.handshake.value, () => {
-    expired = true;
-    fail(late);
-  });
+  let cancel: (() => void) | undefined = clock.after(LIMITS.handshake.value, () => fail(late()));
   return {
-    done: cancel,
+    done() {
+      over = true;
+      cancel?.();
+      // The timer is remembered as long as this is.
+      cancel = undefined;
+    },
     /** Why the handshake cannot go on, if that has become known while the caller waited for something else. */
-    failure: () => ended ?? (expired ? late : undefined),
+    failure: () => failure,
     next: () =>
       new Promise<{ data: Buffer; binary: boolean }>((resolve, reject) => {
-        const failed = ended ?? (expired ? late : undefined);
-        if (failed) return reject(failed);
+        if (failure) return reject(failure);
         settle = { resolve, reject };
         transport.receive((data, binary) => {
           transport.receive(undefined);
