@@ -74,14 +74,13 @@ const mapping = (value: unknown, field: string): Task => {
 };
 
 const readYaml = async (text: string, field: string): Promise<unknown> => {
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text, { uniqueKeys: true });
-  const problem = document.errors[0];
-  if (problem) return refuse(field, `is not valid YAML: ${problem.message.split('\n')[0]}`);
+  // The parser is loaded when there is something to parse; most commands start without it.
+  const { parseStrictYaml } = await import('@fairlead/shared/contract/yaml');
   try {
-    return document.toJS({ maxAliasCount: 0 });
-  } catch {
-    return refuse(field, 'must not use YAML aliases');
+    return parseStrictYaml(text);
+  } catch (error) {
+    const { rule = 'must be YAML', detail = String(error) } = error instanceof FairleadError ? error.context : {};
+    throw new FairleadError('invalid_input', { field, rule, detail: `${field}: ${detail}`, cause: error });
   }
 };
 

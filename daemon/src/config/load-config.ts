@@ -2,7 +2,7 @@ import { FairleadError, invalidInput } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { lstatSync, readFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
-import { parseDocument } from 'yaml';
+import { parseStrictYaml } from '@fairlead/shared/contract/yaml';
 import { SETTING_SOURCES, Settings, type SettingName } from './settings.ts';
 
 export interface Provenance {
@@ -52,17 +52,14 @@ const readText = (file: string): string | undefined => {
 const readFile = (file: string): Record<string, unknown> => {
   const text = readText(file);
   if (text === undefined) return {};
-  const document = parseDocument(text, { uniqueKeys: true });
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem) bad(`${file}: ${problem.message.split('\n')[0]}`, undefined, 'must be YAML with unique keys', problem);
   let value: unknown;
   try {
-    // Aliases are refused, because a few lines of them expand to gigabytes.
-    value = document.toJS({ maxAliasCount: 0 });
+    value = parseStrictYaml(text);
   } catch (error) {
-    return bad(`${file}: aliases are not allowed here`, undefined, 'must be YAML without aliases', error);
+    const { rule = 'must be YAML', detail = String(error) } = error instanceof FairleadError ? error.context : {};
+    return bad(`${file}: ${detail}`, undefined, rule, error);
   }
-  if (value === null || value === undefined) return {};
+  if (value === null) return {};
   if (typeof value !== 'object' || Array.isArray(value)) return bad(`${file} must hold a mapping of settings`);
   return value as Record<string, unknown>;
 };

@@ -1,6 +1,6 @@
 import { FairleadError, invalidInput } from '@fairlead/shared/contract/errors';
 import { ProjectPolicy, ValidationSpec } from '@fairlead/shared/contract/project-policy';
-import { parseDocument } from 'yaml';
+import { parseStrictYaml } from '@fairlead/shared/contract/yaml';
 import type { ZodError } from 'zod';
 import { entersGit } from './link.ts';
 
@@ -54,14 +54,12 @@ const refusalOf = (error: ZodError): FairleadError => {
  * @throws FairleadError `project_policy_invalid` that names the field and the rule, or the line; a bad file never means "no checks"
  */
 export const parseProjectPolicy = (text: string): ProjectPolicy => {
-  const document = parseDocument(text, { uniqueKeys: true, strict: true, merge: false, prettyErrors: true });
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem) throw invalid(undefined, 'must be YAML', problem.message.split('\n')[0]!);
   let value: unknown;
   try {
-    value = document.toJS({ maxAliasCount: 20 });
+    value = parseStrictYaml(text, { aliases: 20 });
   } catch (error) {
-    throw invalid(undefined, 'must be plain YAML', error instanceof Error ? error.message : String(error));
+    const { rule = 'must be YAML', detail = String(error) } = error instanceof FairleadError ? error.context : {};
+    throw invalid(undefined, rule, detail);
   }
   const result = ProjectPolicy.safeParse(value);
   if (!result.success) throw refusalOf(result.error);
