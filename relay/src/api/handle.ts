@@ -90,9 +90,18 @@ const acceptOf = (row: Operation, context: RequestContext): 'json' | 'bytes' | '
   return row.stream === 'events' && /\btext\/event-stream\b/.test(context.headers.accept ?? '') ? 'events' : 'json';
 };
 
+const MEDIA_TYPE = /^[\w.+-]{1,80}\/[\w.+-]{1,80}(; ?[\w-]{1,40}=[\w."-]{1,80})*$/;
+
+/** What an answer is follows from what was asked. Of evidence alone the machine says the type, and that is no place for a header. */
+const typeOf = (accept: ReturnType<typeof acceptOf>, type: string): string => {
+  if (accept === 'json') return 'application/json';
+  if (accept === 'events') return 'text/event-stream';
+  return MEDIA_TYPE.test(type) ? type : 'application/octet-stream';
+};
+
 /** Bytes of evidence are never shown in place: whatever is in them, a browser stores them. */
-const headersOf = (row: Operation, { type, length }: WireAnswer): Record<string, string> => ({
-  'content-type': type,
+const headersOf = (row: Operation, accept: ReturnType<typeof acceptOf>, { type, length }: WireAnswer): Record<string, string> => ({
+  'content-type': typeOf(accept, type),
   ...(length !== undefined && { 'content-length': String(length) }),
   ...(row.stream === 'bytes' && { 'content-disposition': 'attachment' }),
 });
@@ -123,12 +132,12 @@ const servePlanner = async (
   if (idempotencyKey === undefined) {
     const answer = await planner.call(call);
     if (Buffer.isBuffer(answer.body) && row.stream === 'none') return rawJson(answer.body, answer.status);
-    return new RawAnswer(answer.body, { status: answer.status, headers: headersOf(row, answer) });
+    return new RawAnswer(answer.body, { status: answer.status, headers: headersOf(row, call.accept, answer) });
   }
   const key = { 'idempotency-key': idempotencyKey };
   try {
     const answer = await planner.call({ ...call, idempotencyKey });
-    return new RawAnswer(answer.body, { status: answer.status, headers: { ...headersOf(row, answer), ...key } });
+    return new RawAnswer(answer.body, { status: answer.status, headers: { ...headersOf(row, call.accept, answer), ...key } });
   } catch (error) {
     const problem = problemResponse(error, context.id);
     return new RawAnswer(problem.body, { status: problem.status, headers: { ...problem.headers, ...key } });

@@ -6,17 +6,21 @@ const GIVE_BACK = LIMITS.wire_credit.value / 4;
 
 /** The reading end of a stream of chunks: holds at most the credit that was given, however slowly it is read. */
 export interface IncomingBytes extends AsyncIterable<Uint8Array> {
-  /** @returns false when the peer sent more than it had credit for */
+  /** @returns false when the peer sent more than it had credit for, or more than it had said */
   push(bytes: Buffer): boolean;
-  end(error?: Error): void;
+  /** @returns false when the peer ends it, without an error, before as much came as it had said */
+  end(error?: Error): boolean;
 }
 
 /**
  * @param give allows the peer so many further bytes
  * @param dropped the reader has stopped before the end
+ * @param length how long the peer said it is. Whoever passes that on as the length of a message must be able to rely on it: what is
+ * beyond it would be read as the next message
  */
-export const createIncomingBytes = (give: (bytes: number) => void, dropped: () => void): IncomingBytes => {
+export const createIncomingBytes = (give: (bytes: number) => void, dropped: () => void, length?: number): IncomingBytes => {
   let chunks: Buffer[] = [];
+  let came = 0;
   let held = 0;
   let read = 0;
   let ended = false;
@@ -42,6 +46,8 @@ export const createIncomingBytes = (give: (bytes: number) => void, dropped: () =
   return {
     push(bytes) {
       held += bytes.length;
+      came += bytes.length;
+      if (came > (length ?? Infinity)) return false;
       // What was read and not yet given back is still out of the peer's reach.
       if (held + read > LIMITS.wire_credit.value) return false;
       chunks.push(bytes);
@@ -49,12 +55,14 @@ export const createIncomingBytes = (give: (bytes: number) => void, dropped: () =
       return true;
     },
     end(error) {
-      if (ended) return;
+      if (ended) return true;
+      if (!error && came < (length ?? 0)) return false;
       ended = true;
       failure = error;
       // A stream that broke must not look whole because its first part was read slowly: the error goes before what is left.
       if (error) chunks = [];
       wake?.();
+      return true;
     },
     [Symbol.asyncIterator]: () => ({
       next,

@@ -91,6 +91,7 @@ export const createRequestingChannel = (
     entry.stream = createIncomingBytes(
       (bytes) => transport.sendText(encodeFrame({ t: 'credit', id, bytes })),
       () => abandon(id, () => new FairleadError('deadline_exceeded')),
+      length,
     );
     entry.settle.resolve({ status, type, body: entry.stream, ...(length !== undefined && { length }) });
   };
@@ -106,7 +107,7 @@ export const createRequestingChannel = (
       case 'chunk': {
         const stream = pending.get(frame.id)?.stream;
         if (stream && !stream.push(frame.bytes))
-          throw new FairleadError('protocol_unsupported', { detail: 'The connector sent more than its credit.' });
+          throw new FairleadError('protocol_unsupported', { detail: 'The connector sent more than its credit, or more than it said.' });
         return;
       }
       case 'end': {
@@ -114,7 +115,10 @@ export const createRequestingChannel = (
         if (pending.has(frame.id) && !pending.get(frame.id)?.stream)
           throw new FairleadError('protocol_unsupported', { detail: 'The connector ended a stream that never began.' });
         if (problem) return fail(frame.id, () => FairleadError.fromProblem(problem));
-        return take(frame.id)?.stream?.end();
+        if (pending.get(frame.id)?.stream?.end() === false)
+          throw new FairleadError('protocol_unsupported', { detail: 'The connector ended a stream before its length.' });
+        take(frame.id);
+        return;
       }
       case 'event':
         return pending.get(frame.id)?.options.onEvent?.(frame.data);
