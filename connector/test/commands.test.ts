@@ -231,6 +231,18 @@ describe('the other commands', () => {
     });
   });
 
+  it('enroll shares nothing by itself', async () => {
+    const secret = mintSecret('fle');
+    here.relay.tokenFor(secret);
+    expect((await cli('enroll', '--relay', here.relay.origin, '--token', secret, '--replace')).exit).toBe(0);
+    await here.run();
+    const { sets } = await here.session();
+    await until(() => sets.length > 0);
+    expect(sets).toEqual([[]]);
+    expect((await cli('list', '--json')).json()['items']).toEqual([]);
+    expect([here.daemon.grants.size, here.daemon.seen.filter(({ method }) => method === 'POST')]).toEqual([0, []]);
+  });
+
   it('config tells where each value came from, and no secret', async () => {
     const { out } = await cli('config', '--json');
     expect(out).toContain('"source":"flag"');

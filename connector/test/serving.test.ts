@@ -65,6 +65,8 @@ describe('what the connector serves', () => {
       .request(askFor('get_run', here.instance, { run_id: newResourceId('run', here.instance) }), read)
       .catch((e: unknown) => e as FairleadError);
     expect(error).toMatchObject({ code: 'transition_refused', context: { detail: 'It is done', more: { gate_id: 'g' } } });
+    // A refusal says nothing about the line: the status file does not call it an error.
+    expect([here.state(), here.history.at(-1)!.last_error]).toEqual(['verified', null]);
   });
 
   it('answers daemon_not_running while the daemon is away, and keeps the session', async () => {

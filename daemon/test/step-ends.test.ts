@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { systemClock } from '@fairlead/shared/kit/clock';
 import { BY_DAEMON } from '../src/core/records.ts';
 import { SIMULATIONS } from '../src/executors/simulation.ts';
 import { detectConfinement } from '../src/process/detect.ts';
-import { LOCAL, openShop, settled, submit, type Shop, type WorkshopOptions, changeGate } from './workshop.ts';
+import { LOCAL, openShop, settled, startRun, submit, type Shop, type WorkshopOptions, changeGate } from './workshop.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'fairlead-detect-'));
 const { sandbox, reason } = await detectConfinement({ folder, toolchain: [] });
@@ -233,6 +233,43 @@ describe('the queue', () => {
     await of.scheduler.stop();
     expect(of.ledger.read.step(slow.id)!.state).toBe('running');
     expect(of.ledger.read.step(next.id)!.state).toBe('queued');
+  });
+});
+
+describe('runs beside each other', () => {
+  it('work at the same time, and one that waits is queued and never fails for it', async () => {
+    const of = await open({ parallelism: 2 });
+    const runs = await Promise.all([1, 2, 3].map(() => startRun(of)));
+    const [one, two, three] = await Promise.all(runs.map((run) => submit(of, run.id, { goal: 'x', executor: 'simulation.slow' })));
+    await reached(of, one!.id, 'running');
+    await reached(of, two!.id, 'running');
+    expect(of.ledger.read.step(three!.id)!.state).toBe('queued');
+    await requestStop(of, one!.id);
+    await reached(of, three!.id, 'running');
+    expect(of.ledger.read.step(two!.id)!.state).toBe('running');
+    for (const step of [two!, three!]) await requestStop(of, step.id);
+    for (const step of [two!, three!]) expect(await settled(of, step.id)).toMatchObject({ state: 'cancelled', attempts: 1 });
+  });
+});
+
+describe('the words of a task', () => {
+  /** Whatever would take them for a command line leaves a file behind. */
+  it('are never a command line, whoever works on it', async () => {
+    const of = await open({ commands: [{ name: 'read', run: ['sh', '-c', 'cat > src/task.json'] }] });
+    const marker = join(of.home, 'ran');
+    const words = `x'; touch ${marker}; "$(touch ${marker})" \`touch ${marker}\` && touch ${marker} #`;
+    const asked = [
+      { executor: 'simulation.finished', title: words, goal: words },
+      { executor: 'command.read', title: words, goal: words },
+      { title: words, patch: of.repository.patch({ 'state.txt': 'ok too\n' }) },
+    ];
+    for (const task of asked) {
+      const step = await settled(of, (await submit(of, of.run.id, task)).id);
+      expect(step.state, task.executor).toBe('completed_with_warnings');
+      await of.delivery.integrate({ change_id: step.change_id! }, { ...LOCAL, remote: false });
+    }
+    expect(existsSync(marker)).toBe(false);
+    expect(of.repository.git('log', '--format=%s', '-1', 'main')).toBe(words);
   });
 });
 

@@ -1,8 +1,10 @@
 import Sqlite from 'better-sqlite3';
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { readAll, requestRaw } from '@fairlead/shared/kit/http-client';
+import { hashSecret } from '@fairlead/shared/kit/secret';
 import { buildRelay, relayCli, relayProcess, type RelayProcess } from './process.ts';
 import { codeOf, temporaryHome, testConnector, testInstance, type TestRelay } from './rig.ts';
 
@@ -174,6 +176,22 @@ describe('a relay process', () => {
     const { items } = await relay.client(secret).call('list_instances', {});
     expect(items).toMatchObject([{ id: instance.id, online: false }]);
     expect(await codeOf(relay.client(secret).call('get_instance', { instance_id: instance.id }))).toBe('connector_offline');
+  });
+
+  it('keeps no token in a form that could be presented, neither in its database nor beside it', async () => {
+    const { secret } = await relay.admin.call('create_planner_token', { name: 'p' });
+    const { secret: invitation } = await relay.admin.call('create_enrollment_token', {});
+    await relay.client(secret).call('list_instances', {});
+    await codeOf(relay.client(`${secret}x`).call('list_instances', {}));
+    await testConnector(await asRelay());
+    await relay.stop('SIGKILL');
+    const kept = await readdir(relay.home.folder);
+    const read = async (name: string) => (await readFile(path.join(relay.home.folder, name))).toString('latin1');
+    const texts = await Promise.all(kept.map(read));
+    for (const token of [secret, invitation]) expect(kept.filter((_, at) => texts[at]!.includes(token))).toEqual([]);
+    // What is looked for is found where it lies: the log of the database has the label of the invitation beside its hash.
+    expect(kept.filter((_, at) => texts[at]!.includes(hashSecret(secret)))).not.toEqual([]);
+    expect(await read('admin.token')).toMatch(/^fla_/);
   });
 
   it('is administered from its command line', async () => {

@@ -241,6 +241,29 @@ describe('the MCP endpoint', () => {
     expect(answer.headers['mcp-session-id']).toBeUndefined();
   });
 
+  it('gives a planner no more than HTTP does: the instances of its token, and what it sent as it sent it', async () => {
+    const elsewhere = await relay.plannerToken({ instances: [testInstance().id] });
+    const narrow = await connect(elsewhere.secret, 'auto');
+    const foreign = await narrow.callTool({ name: 'get_step', arguments: { step_id: stepId } });
+    expect(foreign).toMatchObject({ isError: true, structuredContent: { code: 'not_found' } });
+    expect((await narrow.callTool({ name: 'list_instances', arguments: {} })).structuredContent).toEqual({ items: [] });
+    await narrow.close();
+
+    const client = await connect((await relay.plannerToken()).secret, 'auto');
+    const input = {
+      run_id: instance.resource('run'),
+      task: { goal: 'Größe\r\n  of "it"\n', executor: 'simulation.finished', constraints: ['one', 'two'], timeout: '90s' },
+    };
+    await client.callTool({ name: 'submit_task', arguments: input });
+    expect(connector.requests.at(-1)).toMatchObject({ operation: 'submit_task', instance_id: instance.id });
+    expect(connector.requests.at(-1)!.input).toMatchObject(input);
+    const asked = connector.requests.length;
+    const without = await client.callTool({ name: 'submit_task', arguments: { run_id: input.run_id } });
+    expect(without).toMatchObject({ isError: true, structuredContent: { code: 'invalid_input', field: 'task' } });
+    expect(connector.requests.length).toBe(asked);
+    await client.close();
+  });
+
   it('lists decide tools only where an instance serves them and the scope allows', async () => {
     const { secret } = await relay.plannerToken({ scopes: ['gates:decide', 'changes:decide'] });
     const client = await connect(secret, 'auto');

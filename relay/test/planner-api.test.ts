@@ -128,6 +128,21 @@ describe('a planner over /api/v2', () => {
     expect(await rows('not_found')).toContain('anonymous http');
   });
 
+  it('is in the audit newest first, as many rows as asked for, page after page without holes', async () => {
+    const { client } = await relay.plannerToken({ name: 'counted' });
+    const runs = Array.from({ length: 5 }, () => mine.resource('run'));
+    for (const run_id of runs) await client.call('cancel_run', { run_id });
+    const seen: (string | null)[] = [];
+    for (let page: string | undefined; ;) {
+      const list = await relay.admin.call('list_audit', { action: 'cancel_run', limit: 2, ...(page !== undefined && { page }) });
+      expect(list.items.length).toBeLessThanOrEqual(2);
+      seen.push(...list.items.map(({ resource_id }) => resource_id));
+      if (list.next_page === null) break;
+      page = list.next_page;
+    }
+    expect(seen).toEqual(runs.toReversed());
+  });
+
   it('makes a key for a write without one, returns it, and passes a given one on', async () => {
     const { secret } = await relay.plannerToken();
     const path = `/instances/${mine.id}/runs`;

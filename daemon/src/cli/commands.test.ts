@@ -158,6 +158,17 @@ describe('fairlead', () => {
     expect(await json('submit', '--goal', 'x')).toMatchObject({ code: 'patch_required', exit: 1 });
   });
 
+  it('gives up a wait with exit 3 and lets the step go on; what it prints is one document all the same', async () => {
+    const slow = await json('submit', '--goal', 'Go on', '--executor', 'simulation.slow', '--wait', '--wait-timeout', '300ms');
+    const { id } = slow['step'] as { id: string };
+    expect(slow['exit']).toBe(3);
+    expect(await json('step', 'wait', id, '--timeout', '100ms')).toMatchObject({ exit: 3, wait_again: true });
+    expect(['preparing', 'running']).toContain((await json('step', 'get', id))['state']);
+    expect(Object.keys(await json('step', 'logs', id))).toContain('next_cursor');
+    await json('step', 'cancel', id);
+    expect(await json('step', 'wait', id)).toMatchObject({ exit: 4, step: { state: 'cancelled' } });
+  });
+
   it('shows hostile text inert', async () => {
     const shown = await json('submit', '--goal', 'go', '--title', 'a\u202eb', '--executor', 'simulation.no_change');
     const { out } = await run(['step', 'get', shown['id'] as string]);

@@ -23,7 +23,8 @@ interface StepStateFacts {
   readonly meaning: string;
 }
 
-const going = (meaning: string): StepStateFacts => ({ end: false, retry: 'no', exit: EXIT.attention, meaning });
+/** A wait that ends in such a state has ended because its time was over, unless something else must happen first. */
+const going = (meaning: string, exit: ExitCode = EXIT.timeout): StepStateFacts => ({ end: false, retry: 'no', exit, meaning });
 
 export const STEP_STATES = {
   queued: going('waits for its turn'),
@@ -43,8 +44,8 @@ export const STEP_STATES = {
     exit: EXIT.ok,
     meaning: 'completed, with the warnings that the step names',
   },
-  needs_approval: going('finished work is held by a gate until a person decides'),
-  waiting_quota: going('the agent has reached a limit that resets at a known time; the step resumes by itself'),
+  needs_approval: going('finished work is held by a gate until a person decides', EXIT.attention),
+  waiting_quota: going('the agent has reached a limit that resets at a known time; the step resumes by itself', EXIT.attention),
   rejected: { end: true, retry: 'no', exit: EXIT.attention, meaning: 'a person rejected the change' },
   cancelled: { end: true, retry: 'no', exit: EXIT.attention, meaning: 'cancelled on request, and confirmed stopped' },
   failed_validation: { end: true, retry: 'anyone', exit: EXIT.failed, meaning: 'a required validation failed' },

@@ -68,7 +68,7 @@ export const stepCommand = (program: Command, streams: Streams): Command => {
       endWithState(waited.step.state);
     },
   )
-    .option('--timeout <time>', 'give up waiting after this time; the step goes on')
+    .option('--timeout <time>', 'give up waiting after this time, with exit 3; the step goes on')
     .option('--cursor <cursor>', 'next_cursor of an answer before');
   addCommand<StepOptions>(
     step,

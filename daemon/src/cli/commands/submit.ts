@@ -66,4 +66,4 @@ export const submitCommand = (program: Command, streams: Streams): Command =>
     .option('--run <run>', 'the run it belongs to')
     .option('--key <key>', 'idempotency key; the same key submits once')
     .option('--wait', 'wait until the step has ended or needs a person')
-    .option('--wait-timeout <time>', 'give up waiting after this time; the step goes on');
+    .option('--wait-timeout <time>', 'give up waiting after this time, with exit 3; the step goes on');
