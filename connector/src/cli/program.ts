@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { configCommand } from './config.ts';
 import type { Streams } from './context.ts';
+import { discoverCommand } from './discover.ts';
 import { enrollCommand } from './enroll.ts';
 import { listCommand } from './list.ts';
 import { runCommand, type RunConnector } from './run.ts';
@@ -24,6 +25,6 @@ export const createProgram = (streams: Streams, about: { readonly version: strin
     .addHelpText('after', EXIT_CODES);
   enrollCommand(program, streams);
   runCommand(program, streams, about.run);
-  for (const add of [statusCommand, listCommand, shareCommand, unshareCommand, configCommand]) add(program, streams);
+  for (const add of [statusCommand, listCommand, discoverCommand, shareCommand, unshareCommand, configCommand]) add(program, streams);
   return program;
 };

@@ -89,6 +89,8 @@ export const LIMITS = {
   change_files_hard: limit(2_000, 'items', 'changed files above which the fence fails'),
   change_lines_hard: limit(100_000, 'items', 'changed lines above which the fence fails'),
   permission_request: limit(64 * KiB, 'characters', 'what is parsed of a permission request: the command, paths and URLs'),
+  discover_depth: limit(4, 'items', 'levels of folders that fairlead-connector discover searches below each root, unless told otherwise'),
+  discover_folders: limit(50_000, 'items', 'folders that one fairlead-connector discover looks into'),
   gate_life: limit(14, 'days', 'a gate that nobody decides expires'),
 } as const satisfies Record<string, Limit>;
 
