@@ -160,7 +160,13 @@ const keepWaiting = async (url: URL, agent: Agent, token: string, first: number,
   for (let wait = first; !gone.aborted; wait = 25_000) {
     await new Promise<void>((resolve) => {
       const sent = request(
-        { hostname: url.hostname, port: url.port, path: `${url.pathname}?timeout_ms=${wait}`, agent, headers: { authorization: `Bearer ${token}` } },
+        {
+          hostname: url.hostname,
+          port: url.port,
+          path: `${url.pathname}?timeout_ms=${wait}`,
+          agent,
+          headers: { authorization: `Bearer ${token}` },
+        },
         (response) => {
           response.resume();
           response.on('close', resolve);

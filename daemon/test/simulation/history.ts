@@ -230,7 +230,7 @@ const unfair = (lines: readonly EventRecord[], read: Machine['ledger']['read']):
             .slice(0, [...waiting.keys()].indexOf(step_id))
             .filter(([id, since]) => since < at && read.step(id)?.base === 'target')
         : [];
-    if (type.startsWith('step.') && type !== 'step.stop_requested' && type !== 'step.requested') waiting.delete(step_id);
+    if (type.startsWith('step.') && type !== 'step.stop_requested') waiting.delete(step_id);
     if (queued && (type === 'step.queued' || data['to'] === 'queued')) waiting.set(step_id, at);
     return passed.map(([id]) => `${step_id} was taken before ${id}, which had waited longer`);
   });

@@ -35,7 +35,10 @@ export const status = async (context: Context): Promise<void> => {
       ['connectors', `${value.online_connectors} of ${value.connectors} online`],
       ['instances', String(value.instances)],
       ['under way', String(value.pending)],
-      ['process', `${Math.round(value.process.memory_bytes / 1024 / 1024)} MiB of memory, event loop late by ${value.process.loop_delay_p99_ms} ms (p99)`],
+      [
+        'process',
+        `${Math.round(value.process.memory_bytes / 1024 / 1024)} MiB of memory, event loop late by ${value.process.loop_delay_p99_ms} ms (p99)`,
+      ],
       ...(value.draining ? [['draining', 'yes']] : []),
     ]),
   );

@@ -152,7 +152,8 @@ export const openRegistry = ({
       const withdrawn = missing.map((row) => ({ ...row, withdrawn_at: clock.now() }));
       const changed = [...judged.values()].map(({ row }) => row).filter((row) => !saysTheSame(row, byPrefix.get(row.prefix)));
       // Most connectors come back with what is known already, and after a restart all at once: that is not worth a write each.
-      if (changed.length + withdrawn.length > 0) store.atomically(() => [...changed, ...withdrawn].forEach((row) => store.instances.put(row)));
+      if (changed.length + withdrawn.length > 0)
+        store.atomically(() => [...changed, ...withdrawn].forEach((row) => store.instances.put(row)));
       presence.seen(connector.id, [...judged.keys()]);
       withdrawn.forEach(remember);
       for (const { row, from } of judged.values()) {
