@@ -1,4 +1,4 @@
-import { generateKey } from '@fairlead/shared/kit/signature';
+import { generateKey, type KeyPair } from '@fairlead/shared/kit/signature';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { mintSecret } from '@fairlead/shared/kit/secret';
@@ -11,7 +11,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { enroll } from '../src/enrollment/enroll.ts';
 import { filesIn } from '../src/config/files.ts';
-import { relayDouble, type RelayDouble } from './relay-double.ts';
+import { askFor, relayDouble, type RelayDouble } from './relay-double.ts';
 import { stand, until, type Stand } from './stand.ts';
 
 let here: Stand;
@@ -139,6 +139,79 @@ describe('a relay that is not the one', () => {
     expect(here.relay.sessions).toHaveLength(0);
     replay.destroy();
   });
+
+  /** What a thief of everything but the private key could say in place of a welcome. Each is refused. */
+  const WELCOMES: readonly (readonly [name: string, code: string, of: (challenge: Challenge, prove: Prove, key: KeyPair) => string])[] = [
+    [
+      'a welcome for another session',
+      'relay_untrusted',
+      (challenge, prove, key) => encodeFrame({ ...makeWelcome(challenge, prove, key, 'ses_a'), session_id: 'ses_b' }),
+    ],
+    [
+      'a welcome whose heartbeat was changed',
+      'relay_untrusted',
+      (challenge, prove, key) => encodeFrame({ ...makeWelcome(challenge, prove, key, 'ses_a'), heartbeat_ms: 1 }),
+    ],
+    [
+      'a welcome of another protocol',
+      'relay_untrusted',
+      (challenge, prove, key) => encodeFrame({ ...makeWelcome(challenge, prove, key, 'ses_a'), protocol: 2 }),
+    ],
+    [
+      'the welcome of an earlier handshake',
+      'relay_untrusted',
+      (challenge, prove, key) => encodeFrame(makeWelcome(challenge, { ...prove, nonce: 'n'.repeat(43) }, key, 'ses_a')),
+    ],
+    [
+      'a welcome for another connector',
+      'relay_untrusted',
+      (challenge, prove, key) =>
+        encodeFrame(makeWelcome(challenge, { ...prove, connector_id: 'con_0190a0b0-0000-7000-8000-000000000000' }, key, 'ses_a')),
+    ],
+    [
+      'a welcome for another origin',
+      'relay_untrusted',
+      (challenge, prove, key) => encodeFrame(makeWelcome({ ...challenge, origin: 'https://relay.example' }, prove, key, 'ses_a')),
+    ],
+    [
+      "the connector's own proof as its welcome",
+      'relay_untrusted',
+      (challenge, prove, key) => encodeFrame({ ...makeWelcome(challenge, prove, key, 'ses_a'), signature: prove.signature }),
+    ],
+    ['a second challenge', 'handshake_failed', (challenge) => encodeFrame(challenge)],
+    [
+      'a request before the welcome',
+      'handshake_failed',
+      () => encodeFrame({ t: 'request', id: 1, ...askFor('get_instance', here.instance, { instance_id: here.instance }) } as never),
+    ],
+    ['an acknowledgement before the welcome', 'handshake_failed', () => encodeFrame({ t: 'advertised', accepted: [], refused: [] })],
+    [
+      'a welcome cut short',
+      'malformed_json',
+      (challenge, prove, key) => encodeFrame(makeWelcome(challenge, prove, key, 'ses_a')).slice(0, -20),
+    ],
+  ];
+
+  it.each(WELCOMES)('is refused with %s, and hears of nothing that is shared', async (_, code, of) => {
+    here = await stand();
+    await here.share(here.instance);
+    let heard = 0;
+    const liar = await another({
+      onTransport: (transport) => {
+        const challenge = makeChallenge({ origin: liar.origin, publicKey: here.relay.key.publicKey });
+        transport.sendText(encodeFrame(challenge));
+        void proofsSeenBy(transport).then((prove) => {
+          transport.receive(() => (heard += 1));
+          transport.sendText(of(challenge, prove, here.relay.key));
+        });
+      },
+    });
+    await dialInstead(liar, { origin: liar.origin });
+    expect(await lastError()).toMatchObject({ code });
+    expect([heard, here.daemon.seen.length, here.history.some(({ state }) => state === 'verified')]).toEqual([0, 0, false]);
+  });
+
+  it('plays every such welcome', ({ annotate }) => annotate(`${WELCOMES.length} forged welcomes refused`, 'count'));
 
   it('cannot keep the connector down with a word before it has proved itself', async () => {
     here = await stand();
