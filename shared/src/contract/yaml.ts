@@ -27,8 +27,10 @@ const refuseDepth = (text: string): void => {
     if (indent !== undefined && /^[ \t]+$/.test(token)) indent = token.length;
     else if (token.endsWith('\n')) [inline, indent] = [0, 0];
     else if (indent !== undefined && !token.startsWith('#')) {
-      while (flow === 0 && indents.length > 0 && indents.at(-1)! >= indent) indents.pop();
-      if (flow === 0) indents.push(indent);
+      if (flow === 0) {
+        while (indents.length > 0 && indents.at(-1)! >= indent) indents.pop();
+        indents.push(indent);
+      }
       indent = undefined;
     }
     if (!scalar) {
