@@ -1,7 +1,7 @@
 import type { Command, CommanderError } from 'commander';
 import { FairleadError } from '../contract/errors.ts';
 import { EXIT, type ExitCode } from '../contract/states.ts';
-import { printable } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
 
 /** What commands print to: `process.stdout` and `process.stderr` fit, and so does a test's own. */
 export interface TextSink {
@@ -49,7 +49,7 @@ export const createOutput = ({ json = false, quiet = false, color, stdout, stder
     if (!quiet) stderr.write(`${text}\n`);
   };
   const item = (value: unknown, human: string | (() => string)) => {
-    const text = json ? JSON.stringify(value) : textOf(human);
+    const text = json ? printableJson(value) : textOf(human);
     if (json || text !== '') stdout.write(`${text}\n`);
   };
   const colour = (name: Colour, text: string) => (coloured && !json ? `\u001b[${COLOURS[name]}m${text}\u001b[0m` : text);
@@ -95,7 +95,7 @@ const showError = (error: unknown, json: boolean, { stdout, stderr }: Pick<Outpu
       ? error
       : new FairleadError('internal', { detail: error instanceof Error ? error.message : String(error), cause: error });
   if (json) {
-    stdout.write(`${JSON.stringify(known.toProblem())}\n`);
+    stdout.write(`${printableJson(known.toProblem())}\n`);
     return known.exit;
   }
   const { title, detail, field, rule, hint, code } = known.toProblem();
@@ -130,7 +130,7 @@ export const runCli = async (
     command.configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
       // With --json the problem document says it, and nothing else may.
-      writeErr: (text) => void (json || streams.stderr.write(text)),
+      writeErr: (text) => void (json || streams.stderr.write(printable(text, { multiline: true }))),
     });
   }
   try {

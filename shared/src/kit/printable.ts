@@ -21,3 +21,9 @@ export const printable = (text: string, { multiline = false }: { readonly multil
   text.replace(UNSAFE, (character) =>
     SPARED.has(character) || (multiline && (character === '\n' || character === '\t')) ? character : show(character),
   );
+
+/** One JSON document on one line that says the same and holds nothing that `printable` would have to show: those characters are escaped. */
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value).replace(UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
