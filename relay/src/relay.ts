@@ -16,6 +16,7 @@ import { createGatekeeper } from './api/gatekeeper.ts';
 import { healthRoutes } from './api/health.ts';
 import { metricsRoute } from './api/metrics.ts';
 import { openAudit } from './audit/audit.ts';
+import { keepFor } from './audit/retention.ts';
 import { loadAdminToken } from './auth/admin-token.ts';
 import { openPlannerTokens } from './auth/planner-tokens.ts';
 import { countStrangers } from './auth/strangers.ts';
@@ -66,6 +67,7 @@ const assemble = async (base: Base) => {
   const origin = () => base.origin;
   const draining = () => base.draining;
   const audit = openAudit({ store, clock });
+  const stopDropping = keepFor({ store, audit, clock, log, days: settings.audit_days });
   const tokens = openPlannerTokens({ store, clock, perMinute: settings.planner_rate });
   const countStranger = countStrangers(clock);
   const isAdmin = await loadAdminToken(base.home.adminToken);
@@ -83,7 +85,7 @@ const assemble = async (base: Base) => {
     about: { origin, relayKey: key.publicKey, startedAt: base.startedAt, draining, health: watchProcess() },
   });
   const mcp = mcpEndpoint({ gatekeeper, planner, hub, clock, log, table });
-  return { audit, tokens, hub, planner, mcp, gatekeeper, handle: apiHandle({ gatekeeper, planner, admin, audit }) };
+  return { audit, stopDropping, tokens, hub, planner, mcp, gatekeeper, handle: apiHandle({ gatekeeper, planner, admin, audit }) };
 };
 type Parts = Awaited<ReturnType<typeof assemble>>;
 
@@ -134,6 +136,7 @@ const socketServer = (base: Base, { hub }: Parts) =>
 const closing =
   (base: Base, parts: Parts, server: Listening, sockets: ReturnType<typeof socketServer>, unlock: () => void) => async (grace: number) => {
     base.draining = true;
+    parts.stopDropping();
     const served = server.close(grace);
     const cancelled = new AbortController();
     await Promise.race([parts.planner.drain(), base.clock.sleep(grace, cancelled.signal).catch(() => {})]);

@@ -154,7 +154,12 @@ describe('a planner over /api/v2', () => {
     expect(given.headers['idempotency-key']).toBe('mine-1');
     expect(connector.requests.at(-1)!.idempotency_key).toBe('mine-1');
     const [entry] = await relay.audit({ action: 'start_run' });
-    expect(entry).toMatchObject({ outcome: 'ok', detail: { idempotency_key: 'mine-1' } });
+    const digest = expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as string;
+    expect(entry).toMatchObject({ outcome: 'ok', address: '127.0.0.1', detail: { idempotency_key: 'mine-1', input_digest: digest } });
+    const other = await raw('POST', path, secret, {}, '{"title":"Another"}');
+    expect(other.status).toBe(200);
+    const [last, before] = await relay.audit({ action: 'start_run', limit: 2 });
+    expect(last!.detail['input_digest']).not.toBe(before!.detail['input_digest']);
     expect((await raw('POST', path, secret, {}, '{"a":1,"a":2}')).text).toContain('malformed_json');
   });
 

@@ -49,6 +49,8 @@ const Settings = z.strictObject({
   allowed_origins: z.array(Origin).max(100).default([]),
   /** Requests per minute of one planner token. */
   planner_rate: z.int().positive().max(100_000_000).default(LIMITS.planner_rate.value),
+  /** How many days a row of the audit is kept. */
+  audit_days: z.int().positive().max(36_500).default(LIMITS.audit_days.value),
   log: z.enum(LOG_LEVELS).default('info'),
 });
 export type Settings = z.output<typeof Settings>;
@@ -75,13 +77,15 @@ const fromFile = async (file: string): Promise<Record<string, unknown>> => {
 
 const fromEnvironment = (): Record<string, unknown> => {
   const { FAIRLEAD_RELAY_HOST, FAIRLEAD_RELAY_PORT, FAIRLEAD_RELAY_ORIGIN, FAIRLEAD_RELAY_PLANNER_RATE, FAIRLEAD_LOG } = process.env;
-  const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+  // An empty variable is as good as none; as a number it would be port 0.
+  const text = (value: string | undefined) => (value === '' ? undefined : value);
+  const number = (value: string | undefined) => (text(value) === undefined ? undefined : Number(value));
   return {
-    host: FAIRLEAD_RELAY_HOST,
+    host: text(FAIRLEAD_RELAY_HOST),
     port: number(FAIRLEAD_RELAY_PORT),
-    origin: FAIRLEAD_RELAY_ORIGIN,
+    origin: text(FAIRLEAD_RELAY_ORIGIN),
     planner_rate: number(FAIRLEAD_RELAY_PLANNER_RATE),
-    log: FAIRLEAD_LOG,
+    log: text(FAIRLEAD_LOG),
   };
 };
 

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { readInput } from '@fairlead/shared/contract/http';
+import { canonicalJson } from '@fairlead/shared/contract/json';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Operation } from '@fairlead/shared/contract/operations/operation';
 import { randomBytes, type Clock } from '@fairlead/shared/kit/clock';
@@ -73,6 +75,10 @@ const wireRequest = (call: PlannerCall, instance: InstanceRow): WireRequest => (
 const canonical = (error: unknown): unknown =>
   error instanceof FairleadError && error.code === 'not_found' ? new FairleadError('not_found') : error;
 
+/** What a write asked for can be told from another without keeping its content. */
+const inputDigest = ({ row, input }: PlannerCall) =>
+  row.effect === 'read' ? {} : { input_digest: `sha256:${hash('sha256', canonicalJson(input), 'hex')}` };
+
 const asked = (call: PlannerCall, instance?: InstanceRow, resource?: string): Asked => ({
   actor: call.token.id,
   action: call.row.name,
@@ -81,7 +87,11 @@ const asked = (call: PlannerCall, instance?: InstanceRow, resource?: string): As
   address: call.address,
   instance_id: instance?.id ?? null,
   resource_id: resource ?? null,
-  detail: { planner: call.token.principal.name, ...(call.idempotencyKey !== undefined && { idempotency_key: call.idempotencyKey }) },
+  detail: {
+    planner: call.token.principal.name,
+    ...(call.idempotencyKey !== undefined && { idempotency_key: call.idempotencyKey }),
+    ...inputDigest(call),
+  },
 });
 
 const send = async (

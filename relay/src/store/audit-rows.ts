@@ -42,6 +42,10 @@ export const auditRows = (db: Database) => {
   const any = select('AND (@outcome IS NULL OR outcome = @outcome)');
   // Said twice, so that the partial index is seen to hold every row that is meant.
   const notOk = select("AND outcome = @outcome AND outcome <> 'ok'");
+  // Rows are in the order of their time, so the oldest few tell whether there is anything to drop.
+  const drop = db.prepare<[number, number]>(
+    'DELETE FROM audit WHERE id IN (SELECT id FROM (SELECT id, at FROM audit ORDER BY id LIMIT ?) WHERE at < ?)',
+  );
   const open = db.prepare<[number]>('INSERT OR REPLACE INTO audit_open_batch VALUES (1, ?)');
   const close = db.prepare('DELETE FROM audit_open_batch');
   const since = db.prepare<[], { since: number }>('SELECT since FROM audit_open_batch');
@@ -66,6 +70,8 @@ export const auditRows = (db: Database) => {
       const statement = filter.outcome === null || filter.outcome === 'ok' ? any : notOk;
       return statement.all(filter).map((row) => ({ ...row, detail: JSON.parse(row.detail) as Record<string, unknown> }));
     },
+    /** Drops the oldest rows from before a time, at most so many. @returns how many there were */
+    dropBefore: (at: number, most: number): number => drop.run(most, at).changes,
     openBatch: (at: number): void => void open.run(at),
     closeBatch: (): void => void close.run(),
     /** Since when answered reads may be missing, or undefined. */

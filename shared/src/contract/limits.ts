@@ -32,6 +32,7 @@ export const LIMITS = {
   page_default: limit(50, 'items', 'rows of a list answer'),
   page_max: limit(500, 'items', 'largest list answer'),
   audit_read_delay: limit(50, 'ms', 'reads are committed to the audit within this time'),
+  audit_days: limit(400, 'days', 'how long the relay keeps a row of its audit unless it is told otherwise'),
   enrollment_token_life: limit(600_000, 'ms', 'a one-time token is used at once or made again'),
   signed_head_delay: limit(250, 'ms', 'how far the signed heads of the history may be behind it'),
   grant_days: limit(30, 'days', 'how long a grant lasts unless the owner says otherwise'),
