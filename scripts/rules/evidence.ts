@@ -8,6 +8,7 @@ export interface Page {
 
 /** A file in backticks, and the quoted titles that follow it: `` `daemon/x.test.ts` "first title", "second title" ``. */
 const CITATION = /`([\w./-]+\.ts)`((?:,?\s*"[^"]+")*)/g;
+const LOOSE = /[\w./-]+\.(?:test|hard|contract)\.ts/g;
 const TEST_FILE = /\.(test|hard|contract)\.ts$/;
 const TELLS_A_CASE = new Set(['it', 'test', 'describe']);
 const NEVER_RUNS = new Set(['skip', 'todo']);
@@ -62,6 +63,29 @@ const reachedByTests = (files: ReadonlyMap<string, SourceFile>): Set<string> => 
   return reached;
 };
 
+interface Citation {
+  readonly at: string;
+  readonly path: string;
+  readonly titles: readonly string[];
+}
+
+const citationsOf = ({ path: page, text }: Page): Citation[] =>
+  [...text.matchAll(/^\|.*$/gm)].flatMap((row) => {
+    const at = `${page}:${lineAt(text, row.index)}`;
+    const cited = [...row[0].matchAll(CITATION)].map(([, path, quoted]) => ({
+      at,
+      path: path!,
+      titles: [...quoted!.matchAll(/"([^"]+)"/g)].map((match) => match[1]!.replaceAll('\\|', '|')),
+    }));
+    // What names a test in any other form would be believed by a reader and checked by nobody.
+    const loose = [...row[0].replaceAll(CITATION, '').matchAll(LOOSE)].map(([path]) => ({ at, path, titles: [] }));
+    return [...cited, ...loose];
+  });
+
+/** How many tests the tables of the pages cite. */
+export const countCited = (pages: readonly Page[]): number =>
+  pages.flatMap(citationsOf).reduce((sum, { titles }) => sum + titles.length, 0);
+
 /**
  * Every citation in a table of the pages that does not hold, one sentence each. A test file must have the title, as `it` or `describe` or as
  * a name in a table of cases; any other file must be one that a test runs, and have the words.
@@ -70,7 +94,7 @@ export const evidenceFaults = (pages: readonly Page[], sources: readonly SourceF
   const files = new Map(sources.map((file) => [file.path, file]));
   const reached = reachedByTests(files);
   const known = new Map<string, Titles>();
-  const fault = (path: string, titles: readonly string[]): string | undefined => {
+  const fault = ({ path, titles }: Citation): string | undefined => {
     const isTest = TEST_FILE.test(path);
     if (titles.length === 0) return isTest ? `${path} is cited without a title` : undefined;
     const file = files.get(path);
@@ -81,19 +105,8 @@ export const evidenceFaults = (pages: readonly Page[], sources: readonly SourceF
     const missing = titles.filter((title) => !allowed.has(title));
     return missing.length > 0 ? `${path} has no ${missing.map((title) => `"${title}"`).join(', ')}` : undefined;
   };
-  return pages.flatMap(({ path: page, text }) =>
-    [...text.matchAll(/^\|.*$/gm)].flatMap((row) =>
-      [...row[0].matchAll(CITATION)].flatMap(([, path, quoted]) => {
-        const titles = [...quoted!.matchAll(/"([^"]+)"/g)].map((match) => match[1]!.replaceAll('\\|', '|'));
-        const found = fault(path!, titles);
-        return found === undefined ? [] : [`${page}:${lineAt(text, row.index)}: ${found}`];
-      }),
-    ),
-  );
+  return pages.flatMap(citationsOf).flatMap((citation) => {
+    const found = fault(citation);
+    return found === undefined ? [] : [`${citation.at}: ${found}`];
+  });
 };
-
-/** How many tests the tables of a page cite. */
-export const citationsIn = ({ text }: Page): number =>
-  [...text.matchAll(/^\|.*$/gm)]
-    .flatMap((row) => [...row[0].matchAll(CITATION)])
-    .reduce((sum, [, , quoted]) => sum + quoted!.split('"').length / 2 - 0.5, 0);

@@ -25,7 +25,7 @@ describe('the settings of the relay', () => {
     expect(await loadSettings(home, { port: 8003 })).toMatchObject({ port: 8003 });
   });
 
-  it.each(['nonsense', '70000', '-1', '80.5'])('refuse a port of "%s" in the environment and name it', async (port) => {
+  it.each(['nonsense', '70000', '-1', '80.5'])('refuse a port of %s in the environment and name it', async (port) => {
     vi.stubEnv('FAIRLEAD_RELAY_PORT', port);
     await expect(loadSettings(home)).rejects.toMatchObject({ code: 'config_invalid', context: { field: 'port' } });
   });
