@@ -245,7 +245,7 @@ describe('streams', () => {
         }
       })(),
     }));
-    const answer = await relay.request(asked('get_artifact_content', { accept: 'bytes' }), READ);
+    const answer = await relay.request(asked('get_artifact_content', { accept: 'bytes', time_left_ms: 30_000 }), READ);
     expect(answer.length).toBe(total * piece.length);
     let read = 0;
     let ahead = 0;

@@ -12,121 +12,170 @@ const WIRE = { perMessageDeflate: false, maxPayload: LIMITS.wire_frame.value } a
 /** How long a peer may take to answer our close, in milliseconds. */
 const CLOSE_GRACE = 2000;
 
-/** Pings on a timer that no request awaits; a peer of which nothing was heard for three intervals is given up. */
-const watchSilence = (socket: WebSocket, clock: Clock, interval: number): (() => void) => {
-  let silent = 0;
-  const heard = () => {
-    silent = 0;
-  };
-  socket.on('ping', heard);
-  socket.on('pong', heard);
-  socket.on('message', heard);
-  let cancel = () => {};
-  const tick = () => {
-    if (silent >= 3) return socket.terminate();
-    silent++;
-    if (socket.readyState === WebSocket.OPEN) socket.ping();
-    cancel = clock.after(interval, tick);
-  };
-  cancel = clock.after(interval, tick);
-  return () => cancel();
-};
+interface Message {
+  readonly data: Buffer;
+  readonly binary: boolean;
+}
+
+/**
+ * A transport over an open websocket. It is a class whose parts are made when they are needed, because a relay holds thousands of these and
+ * most are idle.
+ */
+class SocketTransport implements Transport {
+  readonly #socket: WebSocket;
+  readonly #raw: Duplex;
+  readonly #clock: Clock;
+  readonly #interval: number;
+  #handler: ((data: Buffer, binary: boolean) => void) | undefined;
+  /** Messages that nobody has taken yet. */
+  #waiting: Message[] | undefined;
+  #ends: ((end: TransportEnd) => void)[] = [];
+  #ended: TransportEnd | undefined;
+  #drain: (() => void) | undefined;
+  #high = false;
+  #corked = false;
+  #closing = false;
+  /** Intervals in which nothing was heard. */
+  #silent = 0;
+  #cancelTick: () => void;
+  /** Counts what a stranger sends, until it is none. */
+  #count: ((chunk: Buffer) => void) | undefined;
+
+  constructor(socket: WebSocket, raw: Duplex, clock: Clock, interval: number) {
+    this.#socket = socket;
+    this.#raw = raw;
+    this.#clock = clock;
+    this.#interval = interval;
+    let stranger = 0;
+    this.#count = (chunk) => {
+      stranger += chunk.length;
+      if (stranger > STRANGER_BYTES) socket.terminate();
+    };
+    raw.on('data', this.#count);
+    const heard = () => {
+      this.#silent = 0;
+    };
+    socket.on('ping', heard);
+    socket.on('pong', heard);
+    socket.on('message', (data: Buffer, binary: boolean) => this.#message(data, binary));
+    // What went wrong with the line is told by the close that follows.
+    socket.on('error', ignore);
+    socket.on('close', (code, reason) => this.#close(code, reason));
+    this.#cancelTick = clock.after(interval, () => this.#tick());
+  }
+
+  /** Pings on a timer that no request awaits; a peer of which nothing was heard for three intervals is given up. */
+  #tick(): void {
+    if (this.#silent >= 3) return this.#socket.terminate();
+    this.#silent++;
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.ping();
+    this.#cancelTick = this.#clock.after(this.#interval, () => this.#tick());
+  }
+
+  #message(data: Buffer, binary: boolean): void {
+    this.#silent = 0;
+    if (this.#closing) return;
+    if (this.#handler && !this.#waiting) return this.#handler(data, binary);
+    // Nothing more is read from the line until somebody takes what is there.
+    (this.#waiting ??= []).push({ data, binary });
+    this.#socket.pause();
+  }
+
+  #close(code: number, reason: Buffer): void {
+    this.#ended = { code, reason: reason.toString('utf8') };
+    this.#cancelTick();
+    for (const tell of this.#ends) tell(this.#ended);
+  }
+
+  /** Everything that is sent in one turn of the event loop leaves in one write: most of what a busy session costs is system calls. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#raw.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#raw.uncork();
+    });
+  }
+
+  #flushed(): void {
+    if (!this.#high || this.#socket.bufferedAmount > LOW_WATER) return;
+    this.#high = false;
+    this.#drain?.();
+  }
+
+  #send(data: string | Uint8Array, binary: boolean): void {
+    const socket = this.#socket;
+    if (this.#closing || socket.readyState !== WebSocket.OPEN) return;
+    this.#cork();
+    if (socket.bufferedAmount > LOW_WATER) socket.send(data, { binary }, () => this.#flushed());
+    else socket.send(data, { binary });
+    if (socket.bufferedAmount > HIGH_WATER) this.#high = true;
+  }
+
+  sendText(data: string | Uint8Array): void {
+    this.#send(data, false);
+  }
+
+  sendBytes(data: Uint8Array): void {
+    this.#send(data, true);
+  }
+
+  /** The next message that waits, while there is somebody to take it. A reader may hand over to the next, or to nobody, while it reads. */
+  #next(): Message | undefined {
+    if (!this.#handler || !this.#waiting) return undefined;
+    const message = this.#waiting.shift();
+    if (!message) this.#waiting = undefined;
+    return message;
+  }
+
+  receive(next: ((data: Buffer, binary: boolean) => void) | undefined): void {
+    this.#handler = next;
+    for (let message = this.#next(); message; message = this.#next()) this.#handler?.(message.data, message.binary);
+    if (this.#handler) this.#socket.resume();
+  }
+
+  onEnd(tell: (end: TransportEnd) => void): void {
+    if (this.#ended) tell(this.#ended);
+    else this.#ends.push(tell);
+  }
+
+  get buffered(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  onDrain(tell: () => void): void {
+    this.#drain = tell;
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing || this.#ended) return;
+    this.#closing = true;
+    this.#socket.resume();
+    this.#socket.close(code, reason.slice(0, 100));
+    const cancel = this.#clock.after(CLOSE_GRACE, () => this.#socket.terminate());
+    this.#socket.once('close', cancel);
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  trust(): void {
+    if (this.#count) this.#raw.off('data', this.#count);
+    this.#count = undefined;
+  }
+}
+
+const ignore = (): void => {};
 
 /**
  * A transport over an open websocket.
  * @param raw the connection below it, to count what a stranger sends
  * @param interval between pings, in milliseconds
  */
-export const socketTransport = (socket: WebSocket, raw: Duplex, clock: Clock, interval: number = LIMITS.heartbeat.value): Transport => {
-  const waiting: { readonly data: Buffer; readonly binary: boolean }[] = [];
-  let handler: ((data: Buffer, binary: boolean) => void) | undefined;
-  const ends: ((end: TransportEnd) => void)[] = [];
-  let ended: TransportEnd | undefined;
-  let drain: (() => void) | undefined;
-  let high = false;
-  let closing = false;
-  let stranger = 0;
-
-  const count = (chunk: Buffer) => {
-    stranger += chunk.length;
-    if (stranger > STRANGER_BYTES) socket.terminate();
-  };
-  raw.on('data', count);
-  const stopWatching = watchSilence(socket, clock, interval);
-
-  socket.on('message', (data: Buffer, binary: boolean) => {
-    if (closing) return;
-    if (handler && waiting.length === 0) return handler(data, binary);
-    // Nothing more is read from the line until somebody takes what is there.
-    waiting.push({ data, binary });
-    socket.pause();
-  });
-  // What went wrong with the line is told by the close that follows.
-  socket.on('error', () => {});
-  socket.on('close', (code, reason) => {
-    ended = { code, reason: reason.toString('utf8') };
-    stopWatching();
-    for (const tell of ends) tell(ended);
-  });
-
-  // Everything that is sent in one turn of the event loop leaves in one write: most of what a busy session costs is system calls.
-  let corked = false;
-  const uncork = () => {
-    corked = false;
-    raw.uncork();
-  };
-  const cork = () => {
-    if (corked) return;
-    corked = true;
-    raw.cork();
-    setImmediate(uncork);
-  };
-
-  const flushed = () => {
-    if (!high || socket.bufferedAmount > LOW_WATER) return;
-    high = false;
-    drain?.();
-  };
-  const send = (data: string | Uint8Array, binary: boolean) => {
-    if (closing || socket.readyState !== WebSocket.OPEN) return;
-    cork();
-    if (socket.bufferedAmount > LOW_WATER) socket.send(data, { binary }, flushed);
-    else socket.send(data, { binary });
-    if (socket.bufferedAmount > HIGH_WATER) high = true;
-  };
-
-  return {
-    sendText: (data) => send(data, false),
-    sendBytes: (data) => send(data, true),
-    receive(next) {
-      handler = next;
-      // A reader may hand over to the next, or to nobody, while it reads.
-      const taken = () => (handler ? waiting.shift() : undefined);
-      for (let message = taken(); message; message = taken()) handler?.(message.data, message.binary);
-      if (handler) socket.resume();
-    },
-    onEnd(tell) {
-      if (ended) tell(ended);
-      else ends.push(tell);
-    },
-    get buffered() {
-      return socket.bufferedAmount;
-    },
-    onDrain(tell) {
-      drain = tell;
-    },
-    close(code, reason) {
-      if (closing || ended) return;
-      closing = true;
-      socket.resume();
-      socket.close(code, reason.slice(0, 100));
-      const cancel = clock.after(CLOSE_GRACE, () => socket.terminate());
-      socket.once('close', cancel);
-    },
-    destroy: () => socket.terminate(),
-    trust: () => void raw.off('data', count),
-  };
-};
+export const socketTransport = (socket: WebSocket, raw: Duplex, clock: Clock, interval: number = LIMITS.heartbeat.value): Transport =>
+  new SocketTransport(socket, raw, clock, interval);
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
