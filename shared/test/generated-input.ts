@@ -59,6 +59,12 @@ export const generated = (schema: Schema): fc.Arbitrary<unknown> => {
       const { minItems: minimum = 0 } = factsOf(schema);
       return fc.array(generated(element), { minLength: minimum, maxLength: minimum + 3 });
     }
+    case 'record': {
+      const { keyType, valueType } = def as z.core.$ZodRecordDef;
+      return fc.dictionary(generated(keyType) as fc.Arbitrary<string>, generated(valueType), { maxKeys: 3 });
+    }
+    case 'unknown':
+      return fc.jsonValue({ maxDepth: 2 });
     case 'union':
       return fc.oneof(...(def as z.core.$ZodUnionDef).options.map((option) => generated(option)));
     case 'nullable':
