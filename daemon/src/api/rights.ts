@@ -7,7 +7,7 @@ import { checkGrant } from '../policy/grant.ts';
 import type { Caller } from './authentication.ts';
 import type { RightsReads } from './remembered-rights.ts';
 
-/** What the owner can do while the machine is halted, besides looking: whatever takes away, and resume. */
+/** What the owner can do while the machine is halted, besides looking: whatever takes away, or gives nothing that was not given, and resume. */
 const WHILE_HALTED: ReadonlySet<string> = new Set([
   'halt',
   'resume',
@@ -16,6 +16,7 @@ const WHILE_HALTED: ReadonlySet<string> = new Set([
   'close_run',
   'remove_instance',
   'revoke_grant',
+  'move_grant',
   'reject_gate',
   'discard_change',
 ]);

@@ -16,6 +16,7 @@ export type WriteName =
   | 'remove_instance'
   | 'create_grant'
   | 'revoke_grant'
+  | 'move_grant'
   | 'halt'
   | 'resume';
 
@@ -38,6 +39,7 @@ export const writes = (commands: Commands): HandlersOf<WriteName> => ({
   remove_instance: (input, { asker }) => commands.remove_instance(input, asker),
   create_grant: (input, { asker }) => commands.create_grant(input, asker),
   revoke_grant: (input, { asker }) => commands.revoke_grant(input, asker),
+  move_grant: (input, { asker }) => commands.move_grant(input, asker),
   halt: (input, { asker }) => commands.halt(input, asker),
   resume: (input, { asker }) => commands.resume(input, asker),
 });

@@ -10,6 +10,7 @@ import { OPERATIONS, type CallOf } from '@fairlead/shared/contract/operations/ta
 import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { manualClock } from '@fairlead/shared/kit/clock';
+import { generateKey } from '@fairlead/shared/kit/signature';
 import { hashSecret } from '@fairlead/shared/kit/secret';
 import { gateDigest } from '../core/digest.ts';
 import { BY_DAEMON, type ChangeGate, type StepRecord } from '../core/records.ts';
@@ -484,5 +485,21 @@ describe('sharing', () => {
     expect(JSON.stringify(ledger.read.events({ instance_id: instance, after: 0, limit: 500 }))).not.toContain(second.connector_token);
     expect((await commands.revoke_grant({ grant_id: second.grant.id }, operator)).revoked_at).not.toBeNull();
     expect(ledger.read.credential(hashSecret(second.connector_token))).toBeUndefined();
+  });
+
+  it('a moved grant is the same one for another key: same operations, end and spending; the old one opens nothing, and asking again moves once', async () => {
+    const first = await share({ operations: ['submit_task'], steps: 3, days: 2 });
+    await ledger.record((tx) => tx.spend(first.grant.id, { steps: 2, wall_ms: 0 }));
+    const other = generateKey().publicKey;
+    const once = { ...operator, idempotency_key: 'move-1' };
+    const moved = await commands.move_grant({ grant_id: first.grant.id, connector_key: other }, once);
+    const { operations, budget, expires_at } = first.grant;
+    expect(moved.grant).toMatchObject({ connector_key: other, operations, budget, expires_at, spent: { steps: 2 }, revoked_at: null });
+    expect(ledger.read.credential(hashSecret(first.connector_token))).toBeUndefined();
+    expect(ledger.read.grant(moved.grant.id)!.sequence).toBeGreaterThan(ledger.read.grant(first.grant.id)!.sequence);
+    const again = await commands.move_grant({ grant_id: first.grant.id, connector_key: other }, once);
+    expect(again.grant.id).toBe(moved.grant.id);
+    expect(ledger.read.credential(hashSecret(again.connector_token))?.grant_id).toBe(moved.grant.id);
+    expect((await failure(commands.move_grant({ grant_id: first.grant.id, connector_key: KEY }, operator))).code).toBe('grant_expired');
   });
 });

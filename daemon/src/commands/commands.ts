@@ -3,7 +3,7 @@ import { cancelStep } from './cancel-step.ts';
 import type { CommandDeps } from './command.ts';
 import { approveGate, rejectGate } from './decide-gate.ts';
 import { cancelRun, closeRun } from './end-run.ts';
-import { createGrant, revokeGrant } from './grants.ts';
+import { createGrant, moveGrant, revokeGrant } from './grants.ts';
 import { halt, resume } from './halt.ts';
 import { removeInstance } from './remove-instance.ts';
 import { retryStep } from './retry-step.ts';
@@ -24,6 +24,7 @@ export const createCommands = (deps: CommandDeps) => ({
   remove_instance: removeInstance(deps),
   create_grant: createGrant(deps),
   revoke_grant: revokeGrant(deps),
+  move_grant: moveGrant(deps),
   halt: halt(deps),
   resume: resume(deps),
 });

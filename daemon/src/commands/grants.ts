@@ -1,6 +1,12 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newResourceId } from '@fairlead/shared/contract/ids';
-import { OPERATIONS, defaultGrantOperations, type InputOf, type OperationTable } from '@fairlead/shared/contract/operations/table';
+import {
+  OPERATIONS,
+  defaultGrantOperations,
+  type InputOf,
+  type OperationTable,
+  type OutputOf,
+} from '@fairlead/shared/contract/operations/table';
 import { hashSecret, mintSecret } from '@fairlead/shared/kit/secret';
 import type { GrantRecord, InstanceRecord } from '../core/records.ts';
 import type { Tx } from '../ledger/ledger.ts';
@@ -78,6 +84,30 @@ const replaceGrant = (tx: Tx, input: Input, operations: readonly string[], about
   );
 };
 
+/** Records a grant and answers it with a fresh credential, of which only the hash is kept. @throws FairleadError `grant_expired` */
+const granted = async (
+  deps: CommandDeps,
+  instance: InstanceRecord,
+  grantIn: (tx: Tx) => string,
+): Promise<OutputOf<'create_grant' | 'move_grant'>> => {
+  const token = mintSecret('flc');
+  const grant = await deps.ledger.record((tx) => {
+    const found = tx.read.grant(grantIn(tx));
+    if (!found || found.revoked_at !== null) throw new FairleadError('grant_expired');
+    const { id, connector_key } = found;
+    tx.add.credential({
+      hash: hashSecret(token),
+      kind: 'connector',
+      connector_key,
+      grant_id: id,
+      created_at: tx.at,
+      revoked_at: null,
+    });
+    return found;
+  });
+  return { grant: grantView(grant), delegation: deps.delegate(grant, instance), connector_token: token };
+};
+
 /**
  * Shares an instance with one connector at one relay, and answers the delegation and a credential of the connector's own. The
  * credential is kept as a hash only: a repeated request answers the same grant with a fresh credential.
@@ -90,24 +120,39 @@ export const createGrant =
     const instance = servedInstance(ledger.read, asker, input.instance_id);
     const operations = operationsOf(input);
     checkExecutors(deps, input, instance);
-    const token = mintSecret('flc');
     const scope = scopeOf('create_grant', input, asker, { instance_id: instance.id });
-    const grant = await ledger.record((tx) => {
+    return granted(deps, instance, (tx) => {
       servedInstance(tx.read, asker, instance.id);
-      const id = tx.idempotent(scope, () => replaceGrant(tx, input, operations, causeOf(asker)).id);
-      const found = tx.read.grant(id);
-      if (!found || found.revoked_at !== null) throw new FairleadError('grant_expired');
-      tx.add.credential({
-        hash: hashSecret(token),
-        kind: 'connector',
-        connector_key: found.connector_key,
-        grant_id: found.id,
-        created_at: tx.at,
-        revoked_at: null,
-      });
-      return found;
+      return tx.idempotent(scope, () => replaceGrant(tx, input, operations, causeOf(asker)).id);
     });
-    return { grant: grantView(grant), delegation: deps.delegate(grant, instance), connector_token: token };
+  };
+
+/**
+ * Gives a grant to another key of its connector, as it stands: operations, end and what was spent stay, so that nothing is widened by it.
+ * @throws FairleadError `not_found`, `grant_expired`
+ */
+export const moveGrant =
+  (deps: CommandDeps): Command<'move_grant'> =>
+  async (input, asker) => {
+    const former = deps.ledger.read.grant(input.grant_id);
+    if (!former) throw new FairleadError('not_found', { field: 'grant_id' });
+    const instance = servedInstance(deps.ledger.read, asker, former.instance_id);
+    const scope = scopeOf('move_grant', input, asker, { instance_id: instance.id });
+    return granted(deps, instance, (tx) =>
+      tx.idempotent(scope, () => {
+        const { revoked_at: revokedAt, expires_at: expiresAt, spent } = tx.read.grant(former.id)!;
+        if (revokedAt !== null || expiresAt <= tx.at) throw new FairleadError('grant_expired');
+        const about = causeOf(asker);
+        const { instance_id, relay_key, operations, executors, validations, budget, accept_relay_decisions } = former;
+        tx.revokeGrant(former.id, about);
+        const id = newResourceId('grant', instance_id);
+        const { connector_key } = input;
+        const terms = { relay_key, operations, executors, validations, budget, accept_relay_decisions, expires_at: expiresAt };
+        tx.add.grant({ id, instance_id, connector_key, ...terms, created_at: tx.at }, about);
+        tx.spend(id, spent);
+        return id;
+      }),
+    );
   };
 
 /** Ends a grant at once, and its credentials with it. @throws FairleadError `not_found` */

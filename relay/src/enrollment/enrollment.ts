@@ -55,7 +55,7 @@ export const openEnrollment = ({
         throw new FairleadError('enrollment_invalid');
       }
       // A key is one identity for ever: a revoked one does not come back under a new token.
-      if (known)
+      if (known || store.connectors.retiredFrom(key) !== undefined)
         throw new FairleadError('enrollment_invalid', {
           detail: 'This key is enrolled already.',
           hint: 'Enrol with a new key: move the connector home away first.',

@@ -12,6 +12,7 @@ import type { Hub } from '../sessions/hub.ts';
 import type { ConnectorRow } from '../store/connector-rows.ts';
 import type { EnrollmentRow } from '../store/enrollment-rows.ts';
 import type { Store } from '../store/store.ts';
+import { identityHandlers } from './identities.ts';
 import { auditView, connectorView, enrollmentView, instanceView, plannerTokenView } from './views.ts';
 
 export type AdminHandlers = { readonly [N in RelayAdminName]: (input: InputOf<N>) => OutputOf<N> };
@@ -140,5 +141,6 @@ export const adminHandlers = (parts: AdminParts): AdminHandlers => {
     },
     revoke_planner_token: ({ token_id }) => plannerTokenView(tokens.revoke(token_id)),
     enroll: (input) => enrollment.enroll(input),
+    ...identityHandlers(parts),
   };
 };

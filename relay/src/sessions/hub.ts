@@ -10,7 +10,7 @@ import { createRequestingChannel } from '@fairlead/shared/wire/requesting-channe
 import type { Transport } from '@fairlead/shared/wire/transport';
 import type { Audit } from '../audit/audit.ts';
 import type { CountStranger } from '../auth/strangers.ts';
-import type { ConnectorState } from '../store/connector-rows.ts';
+import type { ConnectorRow, ConnectorState } from '../store/connector-rows.ts';
 import type { Store } from '../store/store.ts';
 import type { Registry } from './registry.ts';
 
@@ -31,6 +31,10 @@ export interface Hub {
   channel(connectorId: string): RequestingChannel | undefined;
   /** Closes the live socket at once unless the state is `enabled`; revoking withdraws what was shared. */
   setConnectorState(connectorId: string, state: ConnectorState): void;
+  /** Revokes a connector that asked for it itself. */
+  unenroll(connectorId: string): void;
+  /** Puts a new key in the place of a connector's old one, and closes the session of the old one at once. */
+  setConnectorKey(connector: ConnectorRow, key: string): void;
   /** How many connectors are here. */
   sessions(): number;
   /** Requests that wait for a connector's answer. */
@@ -140,13 +144,21 @@ export const openHub = (parts: HubParts): Hub => {
     sessions.set(greeted.connectorId, session);
     registry.arrived(greeted.connectorId);
     note('session_started', 'ok', { connectorId: greeted.connectorId, address, detail: { session_id: greeted.sessionId } });
-    // What was revoked while the welcome was on its way ends here.
-    const state = store.connectors.byId(greeted.connectorId)?.state;
-    if (state !== 'enabled') end(session, 'connector_disabled');
+    // What was revoked, or got another key, while the welcome was on its way ends here.
+    const now = store.connectors.byId(greeted.connectorId);
+    if (now?.state !== 'enabled') end(session, 'connector_disabled');
+    else if (now.key !== greeted.connectorKey) end(session, 'key_rotated');
     else if (closed) end(session, 'draining');
     else if (line.instances) advertise(session, greeted.connectorKey, line.instances);
     delete line.instances;
     if (line.end) ended(session, line.end);
+  };
+
+  const setConnectorState: Hub['setConnectorState'] = (connectorId, state) => {
+    store.atomically(() => store.connectors.setState(connectorId, state));
+    const session = sessions.get(connectorId);
+    if (state !== 'enabled' && session) end(session, 'connector_disabled');
+    if (state === 'revoked') registry.withdrawAll(connectorId);
   };
 
   return {
@@ -175,11 +187,16 @@ export const openHub = (parts: HubParts): Hub => {
     },
     online: (connectorId) => sessions.has(connectorId),
     channel: (connectorId) => sessions.get(connectorId)?.channel,
-    setConnectorState(connectorId, state) {
-      store.atomically(() => store.connectors.setState(connectorId, state));
-      const session = sessions.get(connectorId);
-      if (state !== 'enabled' && session) end(session, 'connector_disabled');
-      if (state === 'revoked') registry.withdrawAll(connectorId);
+    setConnectorState,
+    unenroll(connectorId) {
+      setConnectorState(connectorId, 'revoked');
+      note('unenrolled', 'ok', { connectorId });
+    },
+    setConnectorKey(connector, key) {
+      store.atomically(() => store.connectors.setKey(connector, key, clock.now()));
+      const session = sessions.get(connector.id);
+      if (session) end(session, 'key_rotated');
+      note('key_rotated', 'ok', { connectorId: connector.id, detail: { old_key: connector.key, new_key: key } });
     },
     sessions: () => sessions.size,
     pending: () => [...sessions.values()].reduce((sum, { channel }) => sum + channel.pending, 0),

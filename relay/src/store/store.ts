@@ -4,9 +4,13 @@ import { connectorRows, type ConnectorRows } from './connector-rows.ts';
 import { enrollmentRows, type EnrollmentRows } from './enrollment-rows.ts';
 import { instanceRows, type InstanceRows } from './instance-rows.ts';
 import relay from './migrations/0001-relay.sql';
+import retiredKeys from './migrations/0002-retired-keys.sql';
 import { plannerTokenRows, type PlannerTokenRows } from './planner-token-rows.ts';
 
-export const MIGRATIONS = [{ number: 1, name: 'relay', sql: relay }] as const;
+export const MIGRATIONS = [
+  { number: 1, name: 'relay', sql: relay },
+  { number: 2, name: 'retired-keys', sql: retiredKeys },
+] as const;
 
 /** Everything the relay remembers. All of it is synchronous, and durable when a call returns. */
 export interface Store {

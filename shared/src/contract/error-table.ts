@@ -323,6 +323,12 @@ export const ERRORS = {
     'This identity runs elsewhere',
     'Stop the other connector, then start this one again; never copy a connector home.',
   ),
+  key_rotated: row(
+    409,
+    EXIT.infrastructure,
+    'A newer key took the place of this one',
+    'If the change was begun on this machine, finish it: fairlead-connector rotate-key. Otherwise ask the relay operator to revoke the connector.',
+  ),
   delegation_invalid: row(
     403,
     EXIT.attention,

@@ -12,6 +12,8 @@ import { PROTOCOL, type Challenge, type Prove, type Welcome } from './frames.ts'
 const PROVE_TYPE = 'fairlead.wire.prove.v1';
 const WELCOME_TYPE = 'fairlead.wire.welcome.v1';
 const ENROLL_TYPE = 'fairlead.enroll.v1';
+const UNENROLL_TYPE = 'fairlead.unenroll.v1';
+const ROTATE_TYPE = 'fairlead.rotate-key.v1';
 
 const newNonce = (): string => randomBytes(32).toString('base64url');
 
@@ -127,3 +129,47 @@ export const makeEnrollmentProof = (request: EnrollmentRequest, privateKey: stri
 /** Whether the proof of an enrolment holds. @param request with the relay's own origin */
 export const enrollmentProofHolds = (request: EnrollmentRequest, proof: string): boolean =>
   documentHolds(ENROLL_TYPE, enrollmentDocument(request), request.key, proof);
+
+/** A connector that gives its identity up, at the relay that it was enrolled with. */
+export interface UnenrollmentRequest {
+  readonly connector_id: string;
+  readonly key: string;
+  readonly origin: string;
+  readonly relay_key: string;
+}
+
+const unenrollmentDocument = ({ connector_id, key, origin, relay_key }: UnenrollmentRequest) => ({ connector_id, key, origin, relay_key });
+
+/** Proves that who un-enrols is the connector itself. A copy of it can do no more than what was asked: an identity ends once. */
+export const makeUnenrollmentProof = (request: UnenrollmentRequest, privateKey: string): string =>
+  signDocument(UNENROLL_TYPE, unenrollmentDocument(request), privateKey);
+
+/** Whether the proof holds. @param request with the relay's own origin and key, and the connector's key as the relay knows it */
+export const unenrollmentProofHolds = (request: UnenrollmentRequest, proof: string): boolean =>
+  documentHolds(UNENROLL_TYPE, unenrollmentDocument(request), request.key, proof);
+
+/** A connector that puts a new key in the place of its old one. */
+export interface RotationRequest {
+  readonly connector_id: string;
+  readonly old_key: string;
+  readonly new_key: string;
+  readonly origin: string;
+  readonly relay_key: string;
+}
+
+const rotationDocument = ({ connector_id, old_key, new_key, origin, relay_key }: RotationRequest) => ({
+  connector_id,
+  old_key,
+  new_key,
+  origin,
+  relay_key,
+});
+
+/** One of the two signatures over a rotation: the old key says who asks, the new one that its holder agrees. */
+export const signRotation = (request: RotationRequest, privateKey: string): string =>
+  signDocument(ROTATE_TYPE, rotationDocument(request), privateKey);
+
+/** Whether both keys signed this very rotation. @param request with the relay's own origin and key */
+export const rotationHolds = (request: RotationRequest, proofs: { readonly old: string; readonly new: string }): boolean =>
+  documentHolds(ROTATE_TYPE, rotationDocument(request), request.old_key, proofs.old) &&
+  documentHolds(ROTATE_TYPE, rotationDocument(request), request.new_key, proofs.new);

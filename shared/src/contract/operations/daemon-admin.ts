@@ -143,6 +143,17 @@ export const daemonAdminOperations = {
     scope: 'admin:write',
     effect: 'write',
   }),
+  move_grant: operation({
+    name: 'move_grant',
+    title: 'Move a grant to another key',
+    description:
+      "Gives a connector's grant to the key that took the place of its old one: with the same operations, the same end and what was spent. The old grant and its credential end.",
+    route: 'POST /grants/:grant_id/move',
+    input: z.strictObject({ grant_id: GrantId, connector_key: PublicKey }),
+    output: z.object({ grant: Grant, delegation: Delegation, connector_token: z.string() }),
+    scope: 'admin:write',
+    effect: 'write',
+  }),
   get_config: operation({
     name: 'get_config',
     title: 'Configuration of the daemon',

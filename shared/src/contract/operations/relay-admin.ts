@@ -13,6 +13,8 @@ const Label = z
   .max(100)
   .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line without control characters' });
 
+const Signature = z.string().max(200).describe("Signature of the connector's key over the document of the request (wire/handshake)");
+
 const Connector = z.object({
   id: ConnectorId,
   label: z.string(),
@@ -235,6 +237,37 @@ export const relayAdminOperations = {
       proof: z.string().max(200).describe("Signature of the connector's key over the enrolment document (wire/handshake)"),
     }),
     output: z.object({ connector_id: ConnectorId, relay_key: PublicKey, relay_origin: z.string() }),
+    scope: 'none',
+    effect: 'write',
+    repeatable: true,
+  }),
+  rotate_connector_key: operation({
+    ...admin,
+    name: 'rotate_connector_key',
+    title: 'Change the key of a connector',
+    description:
+      'Puts a new key in the place of the old one, for ever, and ends the session of the old. Both keys sign the request. Asking again with the same keys answers the same.',
+    route: 'POST /rotate-key',
+    input: z.strictObject({
+      connector_id: ConnectorId,
+      old_key: PublicKey,
+      new_key: PublicKey,
+      old_proof: Signature,
+      new_proof: Signature,
+    }),
+    output: z.object({ connector_id: ConnectorId, key: PublicKey }),
+    scope: 'none',
+    effect: 'write',
+    repeatable: true,
+  }),
+  unenroll: operation({
+    ...admin,
+    name: 'unenroll',
+    title: 'Un-enrol a connector',
+    description: 'Revokes the connector that signs the request, and withdraws what it shared. Asking again answers the same.',
+    route: 'POST /unenroll',
+    input: z.strictObject({ connector_id: ConnectorId, proof: Signature }),
+    output: z.object({ connector_id: ConnectorId, state: z.literal('revoked') }),
     scope: 'none',
     effect: 'write',
     repeatable: true,
