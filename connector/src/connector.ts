@@ -17,6 +17,7 @@ import { createStatusWriter, type SharedInstance, type StatusFile } from './stat
 
 export interface RunningConnector {
   readonly connectorId: string;
+  readonly unenrolled: Promise<void>;
   /** Finishes what is under way and takes the line down. */
   stop(): Promise<void>;
 }
@@ -123,17 +124,22 @@ export const runConnector = async (parts: RunOrder): Promise<RunningConnector> =
   };
   let line = await createLine(identity, parts, say);
   let stopped = false;
+  let givenUp: () => void = () => undefined;
+  const unenrolled = new Promise<void>((resolve) => {
+    givenUp = resolve;
+  });
 
   const look = async () => {
     const found = await readIdentity(files).catch((error: unknown) => {
       log.error({ err: error }, 'config.json cannot be read; the identity stays as it was');
-      return undefined;
+      return line.identity;
     });
     if (stopped) return;
-    if (
-      found &&
-      (found.connector_id !== line.identity.connector_id || found.key !== line.identity.key || found.relay !== line.identity.relay)
-    ) {
+    if (!found) {
+      log.info({ connector_id: line.identity.connector_id }, 'the identity was given up');
+      return givenUp();
+    }
+    if (found.connector_id !== line.identity.connector_id || found.key !== line.identity.key || found.relay !== line.identity.relay) {
       log.info({ connector_id: found.connector_id }, 'the identity has changed');
       await line.stop();
       line = await createLine(found, parts, say);
@@ -150,6 +156,7 @@ export const runConnector = async (parts: RunOrder): Promise<RunningConnector> =
     get connectorId() {
       return line.identity.connector_id;
     },
+    unenrolled,
     async stop() {
       stopped = true;
       unwatch();

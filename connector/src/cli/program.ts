@@ -4,9 +4,11 @@ import type { Streams } from './context.ts';
 import { discoverCommand } from './discover.ts';
 import { enrollCommand } from './enroll.ts';
 import { listCommand } from './list.ts';
+import { rotateKeyCommand } from './rotate-key.ts';
 import { runCommand, type RunConnector } from './run.ts';
 import { shareCommand, unshareCommand } from './share.ts';
 import { statusCommand } from './status.ts';
+import { unenrollCommand } from './unenroll.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done; 1 wrong usage or input; 4 a person or a decision is needed; 5 the machine or a part of Fairlead cannot.`;
@@ -25,6 +27,16 @@ export const createProgram = (streams: Streams, about: { readonly version: strin
     .addHelpText('after', EXIT_CODES);
   enrollCommand(program, streams);
   runCommand(program, streams, about.run);
-  for (const add of [statusCommand, listCommand, discoverCommand, shareCommand, unshareCommand, configCommand]) add(program, streams);
+  for (const add of [
+    statusCommand,
+    listCommand,
+    discoverCommand,
+    shareCommand,
+    unshareCommand,
+    rotateKeyCommand,
+    unenrollCommand,
+    configCommand,
+  ])
+    add(program, streams);
   return program;
 };

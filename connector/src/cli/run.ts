@@ -16,7 +16,11 @@ export interface RunOrder {
 }
 
 /** Runs a connector until it is stopped; `stop` finishes what is under way. The program brings it, because it is made of all modules. */
-export type RunConnector = (order: RunOrder) => Promise<{ stop(): Promise<void> }>;
+export type RunConnector = (order: RunOrder) => Promise<{
+  /** Settles when the identity was given up on this machine: there is nothing left to run. */
+  readonly unenrolled: Promise<void>;
+  stop(): Promise<void>;
+}>;
 
 /** Settles at the first signal to stop. A second one ends the process at once. */
 const reasonToStop = (): Promise<string> =>
@@ -56,7 +60,7 @@ export const runCommand = (program: Command, streams: Streams, run: RunConnector
           out.result({ connector_id, relay, pid }, `Connected to ${relay} as ${connector_id}. Stop with Ctrl-C.`);
         },
       });
-      const why = await stop;
+      const why = await Promise.race([stop, connector.unenrolled.then(() => 'unenrolled')]);
       log.info({ why }, 'stopping');
       await connector.stop();
     },

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 export interface Files {
   readonly home: string;
   readonly key: string;
+  /** The key that is to take the place of the other, from before the relay is asked until all is done. */
+  readonly nextKey: string;
   readonly identity: string;
   readonly shares: string;
   readonly sharesLock: string;
@@ -14,6 +16,7 @@ export interface Files {
 export const filesIn = (home: string): Files => ({
   home,
   key: join(home, 'connector.key'),
+  nextKey: join(home, 'connector.key.next'),
   identity: join(home, 'config.json'),
   shares: join(home, 'shares.json'),
   sharesLock: join(home, 'shares.lock'),

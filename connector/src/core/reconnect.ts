@@ -4,6 +4,7 @@ import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 const BY_DECISION: ReadonlySet<ErrorCode> = new Set([
   'connector_disabled',
   'handshake_failed',
+  'key_rotated',
   'relay_untrusted',
   'protocol_unsupported',
   'rate_limited',

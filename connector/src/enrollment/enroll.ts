@@ -1,12 +1,11 @@
-import { createClient } from '@fairlead/shared/contract/client';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { isoTime, type Clock } from '@fairlead/shared/kit/clock';
-import { nodeTransport } from '@fairlead/shared/kit/http-client';
 import { generateKey } from '@fairlead/shared/kit/signature';
 import { makeEnrollmentProof } from '@fairlead/shared/wire/handshake';
 import { relayAddress } from '@fairlead/shared/wire/ws-transport';
 import type { Files } from '../config/files.ts';
 import { writeIdentity, type Identity } from '../identity/identity.ts';
+import { askingTwice, relayClient } from './asking.ts';
 
 export interface EnrollmentOrder {
   /** Address of the relay, as the owner typed it. */
@@ -30,19 +29,10 @@ export const enroll = async (
   const keys = generateKey();
   const { secret, label } = order;
   const proof = makeEnrollmentProof({ secret, key: keys.publicKey, label, origin }, keys.privateKey);
-  // The token opens nothing but this one operation, which names it in its body and asks for no other credential.
-  const client = createClient({
-    url: origin,
-    prefix: '/api/v2',
-    token: 'none',
-    transport: nodeTransport({ unreachable: 'relay_not_running' }),
-  });
-  const call = () => client.call('enroll', { secret, key: keys.publicKey, label, proof });
-  // The same key and token give the same answer again, so that an answer lost on the way does not use the token up.
-  const answer = await call().catch((error: unknown) => {
-    if (error instanceof FairleadError && error.code === 'outcome_unknown') return call();
-    throw error;
-  });
+  // The token opens nothing but this one operation, which names it in its body and asks for no other credential. The same key and token
+  // give the same answer again, so that an answer lost on the way does not use the token up.
+  const client = relayClient(origin);
+  const answer = await askingTwice(() => client.call('enroll', { secret, key: keys.publicKey, label, proof }));
   if (answer.relay_origin !== origin) {
     throw new FairleadError('relay_untrusted', {
       detail: `The relay at ${origin} calls itself ${answer.relay_origin}`,

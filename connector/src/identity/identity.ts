@@ -2,6 +2,7 @@ import { FairleadError, invalidInput } from '@fairlead/shared/contract/errors';
 import { ConnectorId } from '@fairlead/shared/contract/ids';
 import { parseStrictJson } from '@fairlead/shared/contract/json';
 import { PublicKey } from '@fairlead/shared/contract/operations/daemon-admin';
+import { rename, rm } from 'node:fs/promises';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import { readSecretFile, writeSecretFile } from '@fairlead/shared/kit/secret';
 import { loadOrCreateKey, type KeyPair } from '@fairlead/shared/kit/signature';
@@ -55,10 +56,19 @@ export const readIdentity = async (files: Files): Promise<Identity | undefined> 
     const { field, rule } = invalidInput(read.error).context;
     throw invalid(`config.json: ${field ?? 'the document'}: ${rule ?? 'is not valid'}`, field);
   }
-  if ((await readOrNothing(files.key)) === undefined) throw invalid('connector.key is missing');
-  const keys = await loadOrCreateKey(files.key);
-  if (keys.publicKey !== read.data.key) throw invalid('connector.key is not the key that was enrolled');
-  return { ...read.data, keys };
+  return { ...read.data, keys: await keysFor(read.data.key, files) };
+};
+
+/** The pair that was enrolled. While a key is being changed it may still be stored beside the old one. @throws FairleadError `config_invalid` */
+const keysFor = async (publicKey: string, files: Files): Promise<KeyPair> => {
+  let found = false;
+  for (const file of [files.key, files.nextKey]) {
+    if ((await readOrNothing(file)) === undefined) continue;
+    found = true;
+    const keys = await loadOrCreateKey(file);
+    if (keys.publicKey === publicKey) return keys;
+  }
+  throw invalid(found ? 'connector.key is not the key that was enrolled' : 'connector.key is missing');
 };
 
 /** The identity, where a command cannot go on without one. @throws FairleadError `config_invalid` */
@@ -71,6 +81,28 @@ export const requireIdentity = async (files: Files): Promise<Identity> => {
 /** Keeps a new identity. The key goes first: a crash in between leaves files that contradict each other and say so, never a mixed identity. */
 export const writeIdentity = async (files: Files, { keys, ...about }: Identity): Promise<void> => {
   await ensurePrivateFolder(files.home);
+  await rm(files.nextKey, { force: true });
   await writeSecretFile(files.key, keys.privateKey);
   await writeFileAtomic(files.identity, `${JSON.stringify(about, null, 2)}\n`);
+};
+
+/** The key that is to take the place of this one: what an earlier attempt stored, or a new one. It is on the disk before anybody hears of it. */
+export const nextKey = async (files: Files): Promise<KeyPair> => {
+  await ensurePrivateFolder(files.home);
+  return loadOrCreateKey(files.nextKey);
+};
+
+/** Makes the next key the one of the identity, in one step: the old key stays beside it until `finishNextKey`, and opens nothing. */
+export const commitNextKey = async (files: Files, { keys: _former, ...about }: Identity, keys: KeyPair): Promise<Identity> => {
+  const changed = { ...about, key: keys.publicKey };
+  await writeFileAtomic(files.identity, `${JSON.stringify(changed, null, 2)}\n`);
+  return { ...changed, keys };
+};
+
+/** Ends a change of the key: the new one takes the old one's file. */
+export const finishNextKey = (files: Files): Promise<void> => rename(files.nextKey, files.key);
+
+/** Forgets the identity. What says that there is one goes first: what a crash leaves behind is then no identity, and enrolling writes over it. */
+export const removeIdentity = async (files: Files): Promise<void> => {
+  for (const file of [files.identity, files.key, files.nextKey]) await rm(file, { force: true });
 };
