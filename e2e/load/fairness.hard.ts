@@ -23,7 +23,8 @@ describe('fairness', () => {
   beforeAll(async () => {
     stack = await raiseStack({
       instances: 2,
-      config: 'parallelism: 2\ncommands:\n  nap: { run: [sleep, "1"] }\n  big: { run: [sh, -c, "head -c 67108864 /dev/urandom > $FAIRLEAD_OUT/big.bin"] }\n',
+      config:
+        'parallelism: 2\ncommands:\n  nap: { run: [sleep, "1"] }\n  big: { run: [sh, -c, "head -c 67108864 /dev/urandom > $FAIRLEAD_OUT/big.bin"] }\n',
       env: { FAIRLEAD_RELAY_PLANNER_RATE: '100000000' },
     });
     const done = [];
@@ -105,7 +106,11 @@ describe('fairness', () => {
     const stepId = await submit(stack.instances[quiet]!.id, 'Quiet');
     let cursor: string | undefined;
     for (;;) {
-      const waited = await stack.operator.call('wait_step', { step_id: stepId, timeout_ms: 20_000, ...(cursor !== undefined && { cursor }) });
+      const waited = await stack.operator.call('wait_step', {
+        step_id: stepId,
+        timeout_ms: 20_000,
+        ...(cursor !== undefined && { cursor }),
+      });
       if (waited.step.ended) break;
       cursor = waited.next_cursor;
     }
