@@ -249,7 +249,7 @@ describe('runs beside each other', () => {
     expect(of.ledger.read.step(two!.id)!.state).toBe('running');
     for (const step of [two!, three!]) await requestStop(of, step.id);
     for (const step of [two!, three!]) expect(await settled(of, step.id)).toMatchObject({ state: 'cancelled', attempts: 1 });
-  });
+  }, 90_000);
 });
 
 describe('the words of a task', () => {
@@ -270,7 +270,7 @@ describe('the words of a task', () => {
     }
     expect(existsSync(marker)).toBe(false);
     expect(of.repository.git('log', '--format=%s', '-1', 'main')).toBe(words);
-  });
+  }, 90_000);
 });
 
 describe('a check cannot help another', () => {

@@ -167,7 +167,7 @@ describe('fairlead', () => {
     expect(Object.keys(await json('step', 'logs', id))).toContain('next_cursor');
     await json('step', 'cancel', id);
     expect(await json('step', 'wait', id)).toMatchObject({ exit: 4, step: { state: 'cancelled' } });
-  });
+  }, 90_000);
 
   it('shows hostile text inert', async () => {
     const shown = await json('submit', '--goal', 'go', '--title', 'a\u202eb', '--executor', 'simulation.no_change');
