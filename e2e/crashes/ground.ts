@@ -73,7 +73,10 @@ const supervise = (stack: Stack) => {
     const { ended, log } = stack.parts[part];
     void ended.then(({ code, signal }) => {
       if (over || (signal === null && code === 0)) return;
-      if (signal !== 'SIGKILL') return void (failure ??= new Error(`${part} ended by itself with ${code ?? signal}\n${log()}`));
+      if (signal !== 'SIGKILL') {
+        failure ??= new Error(`${part} ended by itself with ${code ?? signal}\n${log()}`);
+        return;
+      }
       kills[part] += 1;
       if (away.has(part)) return;
       const revival = stack

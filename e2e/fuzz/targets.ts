@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import * as z from 'zod';
+import type * as z from 'zod';
 import { ERROR_CODES, ERRORS } from '@fairlead/shared/contract/error-table';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { readInput } from '@fairlead/shared/contract/http';
@@ -58,7 +58,7 @@ const textFrom =
 const framesOf = (table: Readonly<Record<string, z.ZodType>>) =>
   lazily(() =>
     Object.entries(table).flatMap(([t, schema], at) =>
-      fc.sample(generated(schema), { numRuns: 25, seed: at }).map((value) => ({ t, ...(value as object) }) as unknown),
+      fc.sample(generated(schema), { numRuns: 25, seed: at }).map((value) => ({ t, ...(value as object) })),
     ),
   );
 
@@ -125,8 +125,8 @@ const throughChannels = async (input: string): Promise<void> => {
   if (ends !== 2) throw new Error(`Only ${ends} of two channels ended`);
 };
 
-const fromRelay = framesOf(RELAY_FRAMES as never);
-const fromConnector = framesOf(CONNECTOR_FRAMES as never);
+const fromRelay = framesOf(RELAY_FRAMES);
+const fromConnector = framesOf(CONNECTOR_FRAMES);
 const inputs = lazily(() =>
   Object.values(OPERATIONS).flatMap((row, at) => samples(row.input, at).map((value) => ({ name: row.name, value }))),
 );

@@ -142,9 +142,10 @@ export const joinCrowd = async (members: readonly Member[], answer: AnswerHandle
       clock: systemClock,
       log,
       report({ state }) {
-        if (state !== 'serving') return void serving.delete(at);
-        serving.add(at);
-        up();
+        if (state === 'serving') {
+          serving.add(at);
+          up();
+        } else serving.delete(at);
       },
       random: seeded(seed + at),
     });

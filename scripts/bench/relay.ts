@@ -83,7 +83,6 @@ const perConnection = async (side: Side, at: number): Promise<{ held: number; re
   try {
     await untilUp(clients, CONNECTORS);
     const after = await side.memory();
-    if (process.env['BENCH_DEBUG']) console.error(before, after);
     const held = (of: NodeJS.MemoryUsage) => of.heapUsed + of.external;
     return {
       held: (held(after) - held(before)) / CONNECTORS / 1024,

@@ -1,4 +1,4 @@
-import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { Gauge, Registry, collectDefaultMetrics, type Metric } from 'prom-client';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { OutputOf } from '@fairlead/shared/contract/operations/table';
 import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
@@ -20,38 +20,44 @@ const OPEN = (Object.keys(STEP_STATES) as StepState[]).filter((state) => !STEP_S
 
 /** What the daemon tells a Prometheus of its owner. No label takes its value from a repository or a planner. */
 const registryOf = ({ read, about, workspaces }: Omit<MetricsParts, 'credentials'>): Registry => {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
-      name,
+      name: `fairlead_daemon_${name}`,
       help,
-      registers: [registry],
+      registers: [],
       collect() {
         this.set(value());
       },
     });
-  new Gauge({
-    name: 'fairlead_daemon_info',
-    help: 'Version of the daemon and what confines its work',
-    labelNames: ['version', 'confinement'],
-    registers: [registry],
-  }).set({ version: about.version, confinement: about.confinement }, 1);
-  new Gauge({
-    name: 'fairlead_daemon_steps',
-    help: 'Steps that have not ended, by state',
-    labelNames: ['state'],
-    registers: [registry],
-    collect() {
-      for (const state of OPEN) this.set({ state }, read.stepsIn([state]).length);
-    },
-  });
-  gauge('fairlead_daemon_parallelism', 'How many steps may be under way at once', () => about.parallelism);
-  gauge('fairlead_daemon_halted', '1 while the owner has halted everything', () => (read.halted() ? 1 : 0));
-  gauge('fairlead_daemon_instances', 'Registered repositories', () => read.instances().length);
-  gauge('fairlead_daemon_ledger_bytes', 'Size of the ledger', () => read.size());
-  gauge('fairlead_daemon_artifact_bytes', 'Size of all artifacts', () => read.artifactBytes());
-  gauge('fairlead_daemon_pool_bytes', 'Size of the checkouts that are made ahead of need', () => workspaces().pool_bytes);
+  const metrics: readonly Metric[] = [
+    new Gauge({
+      name: 'fairlead_daemon_info',
+      help: 'Version of the daemon and what confines its work',
+      labelNames: ['version', 'confinement'],
+      registers: [],
+      collect() {
+        this.set({ version: about.version, confinement: about.confinement }, 1);
+      },
+    }),
+    new Gauge({
+      name: 'fairlead_daemon_steps',
+      help: 'Steps that have not ended, by state',
+      labelNames: ['state'],
+      registers: [],
+      collect() {
+        for (const state of OPEN) this.set({ state }, read.stepsIn([state]).length);
+      },
+    }),
+    gauge('parallelism', 'How many steps may be under way at once', () => about.parallelism),
+    gauge('halted', '1 while the owner has halted everything', () => (read.halted() ? 1 : 0)),
+    gauge('instances', 'Registered repositories', () => read.instances().length),
+    gauge('ledger_bytes', 'Size of the ledger', () => read.size()),
+    gauge('artifact_bytes', 'Size of all artifacts', () => read.artifactBytes()),
+    gauge('pool_bytes', 'Size of the checkouts that are made ahead of need', () => workspaces().pool_bytes),
+  ];
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const metric of metrics) registry.registerMetric(metric);
   return registry;
 };
 

@@ -143,7 +143,7 @@ const perform = (stage: Stage, one: Exclude<Move, { do: 'crash' }>): void => {
     case 'start_run':
       return ask(
         stage,
-        () => commands.start_run({ instance_id, title: 'r' } as never, OPERATOR),
+        () => commands.start_run({ instance_id, title: 'r' }, OPERATOR),
         ({ id }) => void told.runs.push(id),
       );
     case 'halt':
@@ -195,13 +195,13 @@ const restart = async (stage: Stage): Promise<void> => {
 /** The power goes now, or at a point of the journal when the daemon next comes to it; then somebody starts it again. */
 const crash = async (stage: Stage, point: string | null): Promise<void> => {
   if (point !== null) {
-    let fired = false;
+    const power = { off: false };
     armJournalPoint(point, () => {
-      fired = true;
+      power.off = true;
       stage.machine.pull();
       if (point.endsWith(':before')) throw new Error('The power is off');
     });
-    for (let wait = 0; wait < 10 && !fired; wait++) {
+    for (let wait = 0; wait < 10 && !power.off; wait++) {
       await turns(3);
       await stage.world.clock.advance(20);
     }
@@ -303,7 +303,7 @@ export const play = async (
   try {
     ask(
       stage,
-      () => stage.machine.commands.start_run({ instance_id: INSTANCE, title: 'r' } as never, OPERATOR),
+      () => stage.machine.commands.start_run({ instance_id: INSTANCE, title: 'r' }, OPERATOR),
       ({ id }) => void stage.told.runs.push(id),
     );
     await turns(3);

@@ -1,4 +1,3 @@
-import { newResourceId } from '@fairlead/shared/contract/ids';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import { createLog } from '@fairlead/shared/kit/log';
 import type { Asker } from '../../src/commands/command.ts';
@@ -225,4 +224,3 @@ export const startMachine = async (world: World, file: string) => {
 export type Machine = Awaited<ReturnType<typeof startMachine>>;
 
 export const INSTANCE = `ins_${'abcdefghij'.padEnd(26, 'q')}`;
-export const newKey = (): string => newResourceId('art', INSTANCE);

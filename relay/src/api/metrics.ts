@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Registry, collectDefaultMetrics, type Metric } from 'prom-client';
 import { RawAnswer, type RequestContext } from '@fairlead/shared/kit/http-server';
 import type { Audit } from '../audit/audit.ts';
 import { VERSION } from '../config/version.ts';
@@ -20,41 +20,52 @@ const STATES = ['enabled', 'disabled', 'revoked'] as const;
  * somebody sent, so that their number is bounded and no name or id leaves this way.
  */
 const registryOf = ({ store, hub, audit }: Omit<MetricsParts, 'gatekeeper'>): Registry => {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name: `fairlead_relay_${name}`,
+      help,
+      registers: [],
+      collect() {
+        this.set(value());
+      },
+    });
+  const metrics: readonly Metric[] = [
+    new Gauge({
+      name: 'fairlead_relay_info',
+      help: 'Version of the relay',
+      labelNames: ['version'],
+      registers: [],
+      collect() {
+        this.set({ version: VERSION }, 1);
+      },
+    }),
+    new Gauge({
+      name: 'fairlead_relay_connectors',
+      help: 'Enrolled connectors by state',
+      labelNames: ['state'],
+      registers: [],
+      collect() {
+        const rows = store.connectors.all();
+        for (const state of STATES) this.set({ state }, rows.filter((row) => row.state === state).length);
+      },
+    }),
+    gauge('connectors_online', 'Connectors with a live session', () => hub.sessions()),
+    gauge('instances', 'Instances that are shared', () => hub.registry.shared().length),
+    gauge('requests_in_flight', 'Requests that wait for the answer of a connector', () => hub.pending()),
+    new Counter({
+      name: 'fairlead_relay_requests_total',
+      help: 'What was asked, by operation and by what came of it: ok, or a code of the error table',
+      labelNames: ['operation', 'outcome'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { action, outcome, count } of audit.counts()) this.inc({ operation: action, outcome }, count);
+      },
+    }),
+  ];
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({ name, help, registers: [registry], collect: gaugeOf(value) });
-  const gaugeOf = (value: () => number) =>
-    function collect(this: Gauge) {
-      this.set(value());
-    };
-  new Gauge({ name: 'fairlead_relay_info', help: 'Version of the relay', labelNames: ['version'], registers: [registry] }).set(
-    { version: VERSION },
-    1,
-  );
-  new Gauge({
-    name: 'fairlead_relay_connectors',
-    help: 'Enrolled connectors by state',
-    labelNames: ['state'],
-    registers: [registry],
-    collect() {
-      const rows = store.connectors.all();
-      for (const state of STATES) this.set({ state }, rows.filter((row) => row.state === state).length);
-    },
-  });
-  gauge('fairlead_relay_connectors_online', 'Connectors with a live session', () => hub.sessions());
-  gauge('fairlead_relay_instances', 'Instances that are shared', () => hub.registry.shared().length);
-  gauge('fairlead_relay_requests_in_flight', 'Requests that wait for the answer of a connector', () => hub.pending());
-  new Counter({
-    name: 'fairlead_relay_requests_total',
-    help: 'What was asked, by operation and by what came of it: ok, or a code of the error table',
-    labelNames: ['operation', 'outcome'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { action, outcome, count } of audit.counts()) this.inc({ operation: action, outcome }, count);
-    },
-  });
+  for (const metric of metrics) registry.registerMetric(metric);
   return registry;
 };
 
