@@ -5,7 +5,8 @@ import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomi
 import { isoTime, systemClock, watchProcess, type Clock } from '@fairlead/shared/kit/clock';
 import { listen, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
-import { asStorageError, lockHome } from '@fairlead/shared/kit/sqlite';
+import { lockHome } from '@fairlead/shared/kit/sqlite';
+import { asStorageError } from '@fairlead/shared/kit/storage-error';
 import { version } from '../package.json' with { type: 'json' };
 import { createApi } from './api/api.ts';
 import type { AnyHandler } from './api/asked.ts';

@@ -6,6 +6,7 @@ import { Delegation } from '@fairlead/shared/contract/operations/daemon-admin';
 import { Grant } from '@fairlead/shared/contract/resources';
 import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import { systemClock } from '@fairlead/shared/kit/clock';
+import { asStorageError } from '@fairlead/shared/kit/storage-error';
 import { readSecretFile } from '@fairlead/shared/kit/secret';
 import * as z from 'zod';
 import type { Files } from '../config/files.ts';
@@ -73,7 +74,7 @@ const withLock = async <T>(files: Files, body: () => Promise<T>): Promise<T> => 
       await (await open(files.sharesLock, 'wx', 0o600)).close();
       break;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw asStorageError(error);
     }
     const held = await stat(files.sharesLock).catch(() => undefined);
     if (held && systemClock.now() - held.mtimeMs > STALE_LOCK) await rm(files.sharesLock, { force: true });

@@ -2,6 +2,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { randomBytes } from '@fairlead/shared/kit/clock';
+import { asStorageError } from '@fairlead/shared/kit/storage-error';
 import * as z from 'zod';
 import type { Files } from '../config/files.ts';
 
@@ -45,12 +46,12 @@ export const runningPid = async (files: Files): Promise<number | undefined> => {
 
 /** Puts a finished file in the lock's place, unless one is there: a reader never sees a lock without its holder. */
 const claim = async (files: Files, beside: string): Promise<boolean> => {
-  await writeFile(beside, JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }), { mode: 0o600, flag: 'wx' });
   try {
+    await writeFile(beside, JSON.stringify({ pid: process.pid, started: await startOf(process.pid) }), { mode: 0o600, flag: 'wx' });
     await link(beside, files.runLock);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw asStorageError(error);
     return false;
   } finally {
     await rm(beside, { force: true });

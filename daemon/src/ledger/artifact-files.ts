@@ -6,7 +6,7 @@ import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { randomBytes } from '@fairlead/shared/kit/clock';
-import { asStorageError } from '@fairlead/shared/kit/sqlite';
+import { asStorageError } from '@fairlead/shared/kit/storage-error';
 
 /** A file of evidence as it was stored. */
 export interface StoredFile {

@@ -1,5 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { asStorageError, type Database } from '@fairlead/shared/kit/sqlite';
+import { type Database } from '@fairlead/shared/kit/sqlite';
+import { asStorageError } from '@fairlead/shared/kit/storage-error';
 
 interface Unit {
   readonly work: () => unknown;

@@ -1,4 +1,5 @@
-import { asStorageError, migrate, openDatabase, type Database } from '@fairlead/shared/kit/sqlite';
+import { migrate, openDatabase, type Database } from '@fairlead/shared/kit/sqlite';
+import { asStorageError } from '@fairlead/shared/kit/storage-error';
 import { auditRows, type AuditRows } from './audit-rows.ts';
 import { connectorRows, type ConnectorRows } from './connector-rows.ts';
 import { enrollmentRows, type EnrollmentRows } from './enrollment-rows.ts';

@@ -1,10 +1,12 @@
 import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { randomBytes } from './clock.ts';
+import { asStorageError } from './storage-error.ts';
 
 /**
  * Replaces a file so that a reader, and the next start after a crash, sees the old content or the new, never a part.
  * @param mode permissions of the new file; readable by its owner alone unless said otherwise
+ * @throws FairleadError `disk_full`, `store_unwritable`
  */
 export const writeFileAtomic = async (file: string, data: string | Uint8Array, mode = 0o600): Promise<void> => {
   const folder = path.dirname(file);
@@ -20,8 +22,9 @@ export const writeFileAtomic = async (file: string, data: string | Uint8Array, m
     }
     await rename(beside, file);
   } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
+    // Where nothing can be written nothing can be removed either; why it failed is what must be told.
+    await rm(beside, { force: true }).catch(() => undefined);
+    throw asStorageError(error);
   }
   await syncFolder(folder);
 };
@@ -36,8 +39,12 @@ const syncFolder = async (folder: string): Promise<void> => {
   }
 };
 
-/** Makes a folder, with its parents, that only its owner can enter. One that exists is closed to others. */
+/** Makes a folder, with its parents, that only its owner can enter. One that exists is closed to others. @throws FairleadError `disk_full`, `store_unwritable` */
 export const ensurePrivateFolder = async (folder: string): Promise<void> => {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await chmod(folder, 0o700);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+  } catch (error) {
+    throw asStorageError(error);
+  }
 };

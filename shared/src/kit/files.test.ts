@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ensurePrivateFolder, writeFileAtomic } from './atomic-file.ts';
 import { hashSecret, mintSecret, readSecretFile, secretMatches, writeSecretFile } from './secret.ts';
-import { asStorageError, migrate, openDatabase } from './sqlite.ts';
+import { migrate, openDatabase } from './sqlite.ts';
+import { asStorageError } from './storage-error.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -30,6 +31,11 @@ describe('writeFileAtomic', () => {
     await mkdir(path.join(file, 'not-empty'), { recursive: true });
     await expect(writeFileAtomic(file, 'new')).rejects.toThrow();
     expect(await readdir(folder)).toEqual(['taken']);
+  });
+
+  it.skipIf(process.platform !== 'linux')('says in the words of the table that a place cannot be written', async () => {
+    await expect(writeFileAtomic('/sys/fairlead', 'new')).rejects.toMatchObject({ code: 'store_unwritable' });
+    await expect(ensurePrivateFolder('/sys/fairlead')).rejects.toMatchObject({ code: 'store_unwritable' });
   });
 
   it('many writers at once leave one whole content', async () => {
