@@ -1,12 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { operationsOf } from '@fairlead/shared/contract/operations/table';
-import { ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
+import { asStorageError, ensurePrivateFolder, writeFileAtomic } from '@fairlead/shared/kit/atomic-file';
 import { isoTime, systemClock, watchProcess, type Clock } from '@fairlead/shared/kit/clock';
 import { listen, type Listening } from '@fairlead/shared/kit/http-server';
 import { createLog, type Log } from '@fairlead/shared/kit/log';
 import { lockHome } from '@fairlead/shared/kit/sqlite';
-import { asStorageError } from '@fairlead/shared/kit/storage-error';
 import { version } from '../package.json' with { type: 'json' };
 import { createApi } from './api/api.ts';
 import type { AnyHandler } from './api/asked.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FairleadError } from '@fairlead/shared/contract/errors';
+import type { FairleadError } from '@fairlead/shared/contract/errors';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { addFilePatch, git } from '../rig/repositories.ts';
 import type { ProgramName } from '../rig/programs.ts';

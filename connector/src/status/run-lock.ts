@@ -1,8 +1,7 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
+import { asStorageError, ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { randomBytes } from '@fairlead/shared/kit/clock';
-import { asStorageError } from '@fairlead/shared/kit/storage-error';
 import * as z from 'zod';
 import type { Files } from '../config/files.ts';
 

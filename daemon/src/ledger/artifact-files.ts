@@ -4,9 +4,8 @@ import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs
 import { join } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
-import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
+import { asStorageError, ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { randomBytes } from '@fairlead/shared/kit/clock';
-import { asStorageError } from '@fairlead/shared/kit/storage-error';
 
 /** A file of evidence as it was stored. */
 export interface StoredFile {

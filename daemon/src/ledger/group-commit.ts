@@ -1,6 +1,6 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { type Database } from '@fairlead/shared/kit/sqlite';
-import { asStorageError } from '@fairlead/shared/kit/storage-error';
+import { asStorageError } from '@fairlead/shared/kit/atomic-file';
 
 interface Unit {
   readonly work: () => unknown;

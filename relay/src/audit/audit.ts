@@ -1,7 +1,7 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { isoTime, type Clock } from '@fairlead/shared/kit/clock';
-import { asStorageError } from '@fairlead/shared/kit/storage-error';
+import { asStorageError } from '@fairlead/shared/kit/atomic-file';
 import type { AuditRow } from '../store/audit-rows.ts';
 import type { Store } from '../store/store.ts';
 

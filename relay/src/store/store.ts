@@ -1,5 +1,5 @@
 import { migrate, openDatabase, type Database } from '@fairlead/shared/kit/sqlite';
-import { asStorageError } from '@fairlead/shared/kit/storage-error';
+import { asStorageError } from '@fairlead/shared/kit/atomic-file';
 import { auditRows, type AuditRows } from './audit-rows.ts';
 import { connectorRows, type ConnectorRows } from './connector-rows.ts';
 import { enrollmentRows, type EnrollmentRows } from './enrollment-rows.ts';

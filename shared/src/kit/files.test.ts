@@ -2,10 +2,9 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ensurePrivateFolder, writeFileAtomic } from './atomic-file.ts';
+import { asStorageError, ensurePrivateFolder, writeFileAtomic } from './atomic-file.ts';
 import { hashSecret, mintSecret, readSecretFile, secretMatches, writeSecretFile } from './secret.ts';
 import { migrate, openDatabase } from './sqlite.ts';
-import { asStorageError } from './storage-error.ts';
 
 let folder: string;
 beforeEach(async () => {

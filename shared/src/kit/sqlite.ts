@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { FairleadError } from '../contract/errors.ts';
-import { asStorageError } from './storage-error.ts';
+import { asStorageError } from './atomic-file.ts';
 
 export type Database = Sqlite.Database;
 export type Statement = Sqlite.Statement;
