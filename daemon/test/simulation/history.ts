@@ -195,13 +195,11 @@ const restart = async (stage: Stage): Promise<void> => {
 /** The power goes now, or at a point of the journal when the daemon next comes to it; then somebody starts it again. */
 const crash = async (stage: Stage, point: string | null): Promise<void> => {
   if (point !== null) {
-    const power = { off: false };
     armJournalPoint(point, () => {
-      power.off = true;
       stage.machine.pull();
       if (point.endsWith(':before')) throw new Error('The power is off');
     });
-    for (let wait = 0; wait < 10 && !power.off; wait++) {
+    for (let wait = 0; wait < 10 && stage.machine.powered(); wait++) {
       await turns(3);
       await stage.world.clock.advance(20);
     }

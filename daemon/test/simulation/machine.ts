@@ -218,6 +218,7 @@ export const startMachine = async (world: World, file: string) => {
     scheduler,
     /** From now on nothing of it happens any more. */
     pull: () => void (on = false),
+    powered: alive,
     close: () => real.close(),
   };
 };

@@ -160,7 +160,7 @@ export const stagesIn = (world: World): Stages => ({
             files: [],
             added: 1,
             removed: 0,
-            findings: findings,
+            findings,
             patch_artifact_id: patch.id,
             reason: null,
           },
