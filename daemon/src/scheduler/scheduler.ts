@@ -54,15 +54,15 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
     const step = ledger.read.step(stepId);
     const base = step?.base.startsWith('step_') ? ledger.read.step(step.base) : undefined;
     const open = base && !STEP_STATES[base.state].end && base.state !== 'needs_approval';
-    return { step_id: stepId, waits_for: open ? base.id : undefined };
+    return { step_id: stepId, instance_id: step?.instance_id ?? '', waits_for: open ? base.id : undefined };
   };
 
   const look = (): void => {
     planned = false;
     if (!taking) return;
     const queue = ledger.read.queued().filter((id) => !active.has(id));
-    for (const id of admitted(queue.map(waiting), { parallelism, active: active.size, halted: ledger.read.halted() }))
-      begin(id, runner.run);
+    const instances = [...active.keys()].map((id) => ledger.read.step(id)?.instance_id ?? '');
+    for (const id of admitted(queue.map(waiting), { parallelism, active: instances, halted: ledger.read.halted() })) begin(id, runner.run);
   };
 
   const timers = createTimers(options);
