@@ -62,14 +62,14 @@ describe('fairness', () => {
   /** The same while something is done without end, in so many copies. */
   const beside = async (copies: number, noise: (agent: Agent) => Promise<unknown>): Promise<number[]> => {
     const agent = new Agent({ keepAlive: true, maxSockets: copies });
-    const noisy = { over: false };
+    const lasting = { over: false };
     const going = Array.from({ length: copies }, async () => {
-      while (!noisy.over) await noise(agent);
+      while (!lasting.over) await noise(agent);
     });
     try {
       return await quietTimes();
     } finally {
-      noisy.over = true;
+      lasting.over = true;
       await Promise.all(going);
       agent.destroy();
     }

@@ -81,13 +81,15 @@ export const openHub = (parts: HubParts): Hub => {
     const failed = (error: unknown) => log.error({ err: error, action }, 'the audit cannot be written');
     // That all is well follows within a moment, as reads do: a crowd that comes back must not wait for a sync each. What was refused is
     // written at once.
-    if (outcome !== 'ok' || action === 'instance_moved') audit.record(facts).catch(failed);
-    else
-      try {
-        audit.read(facts);
-      } catch (error) {
-        failed(error);
-      }
+    if (outcome !== 'ok' || action === 'instance_moved') {
+      audit.record(facts).catch(failed);
+      return;
+    }
+    try {
+      audit.read(facts);
+    } catch (error) {
+      failed(error);
+    }
   };
 
   const end = (session: Session, why: ErrorCode) => {
