@@ -66,19 +66,26 @@ export const relayDouble = async (options: RelayOptions = {}) => {
   };
 
   /** The same transport, with every message that comes in kept. */
-  const recorded = (transport: Transport): Transport =>
-    Object.create(transport, {
-      receive: {
-        value: (handler: ((data: Buffer, binary: boolean) => void) | undefined) =>
-          transport.receive(
-            handler &&
-              ((data, binary) => {
-                received.push(Buffer.from(data));
-                handler(data, binary);
-              }),
-          ),
-      },
-    }) as Transport;
+  const recorded = (transport: Transport): Transport => ({
+    sendText: (data) => transport.sendText(data),
+    sendBytes: (data) => transport.sendBytes(data),
+    receive: (handler) =>
+      transport.receive(
+        handler &&
+          ((data, binary) => {
+            received.push(Buffer.from(data));
+            handler(data, binary);
+          }),
+      ),
+    onEnd: (handler) => transport.onEnd(handler),
+    get buffered() {
+      return transport.buffered;
+    },
+    onDrain: (handler) => transport.onDrain(handler),
+    close: (code, reason) => transport.close(code, reason),
+    destroy: () => transport.destroy(),
+    trust: () => transport.trust(),
+  });
 
   const sockets = createSocketServer({
     clock: systemClock,
