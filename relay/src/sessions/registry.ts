@@ -67,6 +67,22 @@ const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string,
 const saysTheSame = (row: InstanceRow, before: InstanceRow | undefined): boolean =>
   before !== undefined && isDeepStrictEqual({ ...before, last_seen_at: 0 }, { ...row, last_seen_at: 0 });
 
+/** More lists than these are forgotten all at once; rows that hold them keep them. */
+const MOST_LISTS = 1000;
+
+/** Most machines offer the same executors and operations, and a relay keeps them for each: equal lists become one. */
+const sharedLists = () => {
+  const known = new Map<string, readonly string[]>();
+  return (list: readonly string[]): readonly string[] => {
+    const key = JSON.stringify(list);
+    const same = known.get(key);
+    if (same) return same;
+    if (known.size >= MOST_LISTS) known.clear();
+    known.set(key, list);
+    return list;
+  };
+};
+
 const asError = (error: unknown): FairleadError =>
   error instanceof FairleadError ? error : new FairleadError('delegation_invalid', { cause: error });
 
@@ -90,7 +106,8 @@ export const openRegistry = ({
     else prefixesOf.set(row.connector_id, new Set([row.prefix]));
     byPrefix.set(row.prefix, row);
   };
-  store.instances.all().forEach(remember);
+  const shared = sharedLists();
+  for (const row of store.instances.all()) remember({ ...row, executors: shared(row.executors), operations: shared(row.operations) });
   const keep = (row: InstanceRow) => {
     store.instances.put(row);
     remember(row);
@@ -124,8 +141,8 @@ export const openRegistry = ({
       label,
       machine,
       default_branch,
-      executors,
-      operations,
+      executors: shared(executors),
+      operations: shared(operations),
       origin_digest,
       last_seen_at: now,
       withdrawn_at: null,
