@@ -57,6 +57,9 @@ export interface HubParts {
 const asError = (error: unknown): FairleadError =>
   error instanceof FairleadError ? error : new FairleadError('handshake_failed', { cause: error });
 
+/** What the audit notes of every connector of a crowd. */
+const COMES_AND_GOES: ReadonlySet<string> = new Set(['advertise', 'session_started', 'session_ended']);
+
 export const openHub = (parts: HubParts): Hub => {
   const { store, clock, audit, log, registry } = parts;
   const sessions = new Map<string, Session>();
@@ -79,9 +82,9 @@ export const openHub = (parts: HubParts): Hub => {
       detail: about.detail ?? {},
     };
     const failed = (error: unknown) => log.error({ err: error, action }, 'the audit cannot be written');
-    // That all is well follows within a moment, as reads do: a crowd that comes back must not wait for a sync each. What was refused is
-    // written at once.
-    if (outcome !== 'ok' || action === 'instance_moved') {
+    // Who came and went follows within a moment, as reads do: a crowd that comes back must not wait for a sync each. All else is written at
+    // once.
+    if (outcome !== 'ok' || !COMES_AND_GOES.has(action)) {
       audit.record(facts).catch(failed);
       return;
     }
