@@ -143,7 +143,7 @@ describe.skipIf(why !== '')(`a disk that takes nothing${why}`, () => {
     const shared = await stack.run('connector', 'share', '--instance', instance, '--steps', '3', '--json');
     expect([shared.code, codeIn(shared)]).toEqual([5, expect.stringMatching(/^(disk_full|store_unwritable)$/)]);
     const { secret } = await stack.admin.call('create_enrollment_token', { label: 'again' }, { idempotencyKey: 'again' });
-    const enrolled = await stack.run('connector', 'enroll', '--relay', ground.wire.url, '--token', secret, '--json');
+    const enrolled = await stack.run('connector', 'enroll', '--relay', ground.wire.url, '--token', secret, '--replace', '--json');
     expect([enrolled.code, codeIn(enrolled)]).toEqual([5, expect.stringMatching(/^(disk_full|store_unwritable)$/)]);
     expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(before);
     // The line breaks and comes back: that the status cannot be written stops nothing.

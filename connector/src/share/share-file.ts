@@ -96,6 +96,22 @@ export const changeShares = (files: Files, change: (shares: ShareRecord[]) => Sh
     await writeFileAtomic(files.shares, `${JSON.stringify({ version: 1, shares }, null, 2)}\n`);
   });
 
+/** How much larger than now the file may become by one share, in bytes. */
+const ROOM = 64 * 1024;
+
+/**
+ * Makes sure that a share could be written down. It is asked before a grant is made: one that cannot be kept would have taken the place of the
+ * former one already, and nothing would be shared any more.
+ * @throws FairleadError `disk_full`, `store_unwritable`, and as readShares does
+ */
+export const ensureRoom = (files: Files): Promise<void> =>
+  withLock(files, async () => {
+    const { length } = JSON.stringify(await readShares(files), null, 2);
+    const trial = `${files.shares}.trial`;
+    await writeFileAtomic(trial, Buffer.alloc(length + ROOM));
+    await rm(trial, { force: true });
+  });
+
 /** The list with one share put in the place of an older one of the same instance, or at the end. */
 export const withShare = (shares: readonly ShareRecord[], share: ShareRecord): ShareRecord[] => {
   const others = shares.map((each) => (each.instance_id === share.instance_id ? share : each));

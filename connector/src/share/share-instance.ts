@@ -7,7 +7,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { DaemonAccess } from './daemon-access.ts';
 import { judgeShare } from './judge.ts';
 import { fetchShare } from './renewal.ts';
-import { changeShares, readShares, withShare, type ShareRecord } from './share-file.ts';
+import { changeShares, ensureRoom, readShares, withShare, type ShareRecord } from './share-file.ts';
 
 export interface ShareOrder {
   readonly instance: string;
@@ -79,6 +79,7 @@ const revokeFormer = async ({ daemon }: Sharing, former: ShareRecord | undefined
  */
 export const shareInstance = async (order: ShareOrder, sharing: Sharing): Promise<ShareRecord> => {
   const { files, identity, daemon, clock } = sharing;
+  await ensureRoom(files);
   const former = (await readShares(files)).find((share) => share.instance_id === order.instance);
   const granted = await daemon.operator.call(
     'create_grant',

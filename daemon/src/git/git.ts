@@ -129,7 +129,7 @@ export const gitWords = (stderr: string): string =>
     .replaceAll(/(^|[\s'"(=])\/[^\s'")]+/g, '$1<path>')
     .slice(0, 2000);
 
-const DISK_FULL = /no space left on device|disk quota exceeded/i;
+const DISK_FULL = /no space left on device|disk quota exceeded|out of diskspace/i;
 const CLOSED_PIPE = /broken pipe|connection reset/i;
 const UNWRITABLE = /permission denied|read-only file system|operation not permitted|unable to create temporary/i;
 

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { randomBytes, systemClock } from '@fairlead/shared/kit/clock';
 import { checkOut, initPrivateGit, settleIndex } from '../git/checkout.ts';
@@ -95,7 +96,7 @@ const sum = (entries: readonly { readonly bytes: number }[]): number => entries.
 /** Makes a ready checkout at `place`. */
 const prepare = async (store: Store, commit: string, place: string, signal: AbortSignal): Promise<void> => {
   const { folder, out, index, made } = partsOf(place);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensurePrivateFolder(folder);
   await mkdir(out, { mode: 0o700 });
   await checkOut(store, commit, folder, index);
   signal.throwIfAborted();

@@ -1,5 +1,6 @@
 import { access, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensurePrivateFolder } from '@fairlead/shared/kit/atomic-file';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { addPrivateGit, checkOut } from '../git/checkout.ts';
@@ -81,7 +82,7 @@ const complete = async (place: Workspace, { store, commit, private_git }: Worksp
 };
 
 const createCold = async (place: Workspace, order: WorkspaceOrder): Promise<Workspace> => {
-  await mkdir(place.folder, { recursive: true, mode: 0o700 });
+  await ensurePrivateFolder(place.folder);
   await mkdir(place.out, { mode: 0o700 });
   await checkOut(order.store, order.tree ?? order.commit, place.folder, place.index);
   return complete(place, order);

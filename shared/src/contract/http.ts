@@ -89,7 +89,7 @@ export const fromHttp = (
   for (const [name, value] of parts.query) put(name, readLeaf(value, leavesOf(row).get(name) ?? 'string'));
   if (parts.body !== undefined) {
     if (typeof parts.body !== 'object' || parts.body === null || Array.isArray(parts.body)) {
-      throw new FairleadError('invalid_input', { rule: 'the body must be a JSON object', detail: 'The body must be a JSON object' });
+      throw new FairleadError('invalid_input', { field: 'body', rule: 'must be a JSON object', detail: 'The body must be a JSON object' });
     }
     for (const [name, value] of Object.entries(parts.body)) put(name, value);
   }

@@ -58,6 +58,8 @@ export const ensurePrivateFolder = async (folder: string): Promise<void> => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await chmod(folder, 0o700);
   } catch (error) {
+    // On a file system that is read-only Node answers so: with the parents made, too, there is no other way to miss one.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new FairleadError('store_unwritable', { cause: error });
     throw asStorageError(error);
   }
 };
