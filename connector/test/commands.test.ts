@@ -1,8 +1,8 @@
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { OPERATIONS, defaultGrantOperations } from '@fairlead/shared/contract/operations/table';
 import { runCli } from '@fairlead/shared/kit/cli';
-import { mintSecret, writeSecretFile } from '@fairlead/shared/kit/secret';
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mintSecret } from '@fairlead/shared/kit/secret';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProgram } from '../src/cli/program.ts';
@@ -14,10 +14,7 @@ import { stand, until, type Stand } from './stand.ts';
 let here: Stand;
 beforeEach(async () => {
   here = await stand();
-  const daemon = join(here.folder, 'daemon');
-  await mkdir(daemon, { mode: 0o700 });
-  await writeFile(join(daemon, 'endpoint.json'), JSON.stringify({ url: here.daemon.url, pid: 1, started_at: '' }));
-  await writeSecretFile(join(daemon, 'operator.token'), here.daemon.operatorToken);
+  await here.showDaemon();
 });
 afterEach(() => here.close());
 

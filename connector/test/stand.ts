@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OPERATIONS, type OperationTable } from '@fairlead/shared/contract/operations/table';
 import type { Grant } from '@fairlead/shared/contract/resources';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { createLog } from '@fairlead/shared/kit/log';
-import { mintSecret } from '@fairlead/shared/kit/secret';
+import { mintSecret, writeSecretFile } from '@fairlead/shared/kit/secret';
 import { filesIn, type Files } from '../src/config/files.ts';
 import { runConnector, type RunningConnector } from '../src/connector.ts';
 import { enroll } from '../src/enrollment/enroll.ts';
@@ -36,6 +36,8 @@ export interface Stand {
   readonly history: StatusFile[];
   /** Shares an instance as `share` does, with a grant of the daemon double. */
   share(instance: string, grant?: Partial<Grant>, notAfter?: number): Promise<ShareRecord>;
+  /** Puts into the home what a daemon leaves there for its operator, so that commands find the daemon double. */
+  showDaemon(): Promise<void>;
   run(table?: OperationTable): Promise<RunningConnector>;
   /** The newest session, once its set was taken. */
   session(): Promise<LiveSession>;
@@ -80,6 +82,12 @@ export const stand = async (options: { relay?: RelayOptions } = {}): Promise<Sta
     instance,
     history,
     share,
+    async showDaemon() {
+      const home = join(folder, 'daemon');
+      await mkdir(home, { mode: 0o700 });
+      await writeFile(join(home, 'endpoint.json'), JSON.stringify({ url: daemon.url, pid: 1, started_at: '' }));
+      await writeSecretFile(join(home, 'operator.token'), daemon.operatorToken);
+    },
     async run(table = OPERATIONS) {
       const connector = await runConnector({
         files,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BY_DAEMON } from '@fairlead/daemon/core/records';
 import { openLedger } from '@fairlead/daemon/ledger/open-ledger';
 import type { Client } from '@fairlead/shared/contract/client';
+import { TaskSpec } from '@fairlead/shared/contract/task';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { clientFor } from '../rig/planner.ts';
@@ -85,17 +86,7 @@ class Archive {
           remote: false,
           grant_id: null,
         },
-        {
-          version: 'v1',
-          constraints: [],
-          allowed_paths: [],
-          forbidden_paths: [],
-          validations: [],
-          acceptance: [],
-          stop_conditions: [],
-          fallback: [],
-          base: 'target',
-        },
+        TaskSpec.parse({}),
         BY_DAEMON,
       );
       tx.move.step(step.id, 'cancelled', {}, BY_DAEMON);

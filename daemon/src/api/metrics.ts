@@ -1,4 +1,4 @@
-import { Gauge, Registry, collectDefaultMetrics, type Metric } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import type { OutputOf } from '@fairlead/shared/contract/operations/table';
 import { STEP_STATES, type StepState } from '@fairlead/shared/contract/states';
@@ -19,7 +19,10 @@ export interface MetricsParts {
 const OPEN = (Object.keys(STEP_STATES) as StepState[]).filter((state) => !STEP_STATES[state].end);
 
 /** What the daemon tells a Prometheus of its owner. No label takes its value from a repository or a planner. */
-const registryOf = ({ read, about, workspaces }: Omit<MetricsParts, 'credentials'>): Registry => {
+const registryOf = async ({ read, about, workspaces }: Omit<MetricsParts, 'credentials'>): Promise<Registry> => {
+  // Loaded by the first who asks: most daemons are never scraped, and all of them start.
+  const prometheus = await import('prom-client');
+  const { Gauge } = prometheus;
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
       name: `fairlead_daemon_${name}`,
@@ -55,18 +58,18 @@ const registryOf = ({ read, about, workspaces }: Omit<MetricsParts, 'credentials
     gauge('artifact_bytes', 'Size of all artifacts', () => read.artifactBytes()),
     gauge('pool_bytes', 'Size of the checkouts that are made ahead of need', () => workspaces().pool_bytes),
   ];
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = new prometheus.Registry();
+  prometheus.collectDefaultMetrics({ register: registry });
   for (const metric of metrics) registry.registerMetric(metric);
   return registry;
 };
 
 /** Answers `GET /metrics` to the operator's token. Nothing is measured before the first time that somebody asks. */
 export const metricsRoute = ({ credentials, ...parts }: MetricsParts) => {
-  let registry: Registry | undefined;
+  let made: Promise<Registry> | undefined;
   return async ({ headers }: RequestContext): Promise<RawAnswer> => {
     if (authenticate(headers, credentials).kind !== 'operator') throw new FairleadError('local_only');
-    registry ??= registryOf(parts);
+    const registry = await (made ??= registryOf(parts));
     return new RawAnswer(await registry.metrics(), { headers: { 'content-type': registry.contentType } });
   };
 };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TaskSpec } from '@fairlead/shared/contract/task';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { manualClock } from '@fairlead/shared/kit/clock';
 import { BY_DAEMON, type EventRecord } from '../core/records.ts';
@@ -12,17 +13,7 @@ import { openLedger } from './open-ledger.ts';
 const INSTANCES = ['a', 'b'].map((letter) => `ins_${letter.repeat(26)}`);
 const ALL = { after: 0, limit: 1_000_000 };
 const by = { submitted_by: BY_DAEMON.principal, authority: 'local' } as const;
-const task: Parameters<Tx['add']['step']>[1] = {
-  version: 'v1',
-  constraints: [],
-  allowed_paths: [],
-  forbidden_paths: [],
-  validations: [],
-  acceptance: [],
-  stop_conditions: [],
-  fallback: [],
-  base: 'target',
-};
+const task = TaskSpec.parse({});
 
 const addInstance = (tx: Tx, id: string): void =>
   tx.add.instance(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { TaskSpec } from '@fairlead/shared/contract/task';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { manualClock } from '@fairlead/shared/kit/clock';
 import { BY_DAEMON, type StepRecord } from '../core/records.ts';
@@ -48,17 +49,7 @@ const addStep = (tx: Tx, run_id: string): StepRecord =>
       grant_id: null,
       ...by,
     },
-    {
-      version: 'v1',
-      constraints: [],
-      allowed_paths: [],
-      forbidden_paths: [],
-      validations: [],
-      acceptance: [],
-      stop_conditions: [],
-      fallback: [],
-      base: 'target',
-    },
+    TaskSpec.parse({}),
     BY_DAEMON,
   );
 

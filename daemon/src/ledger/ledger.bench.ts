@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TaskSpec } from '@fairlead/shared/contract/task';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { openDatabase } from '@fairlead/shared/kit/sqlite';
@@ -62,17 +63,7 @@ const prepare = async (ledger: Ledger, steps: number): Promise<string[]> =>
           submitted_by: BY_DAEMON.principal,
           authority: 'local',
         },
-        {
-          version: 'v1',
-          constraints: [],
-          allowed_paths: [],
-          forbidden_paths: [],
-          validations: [],
-          acceptance: [],
-          stop_conditions: [],
-          fallback: [],
-          base: 'target',
-        },
+        TaskSpec.parse({}),
         BY_DAEMON,
       );
       return step.id;

@@ -5,6 +5,7 @@ import Sqlite from 'better-sqlite3';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canonicalJson } from '@fairlead/shared/contract/json';
+import { TaskSpec } from '@fairlead/shared/contract/task';
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { Event, Grant, Run, Step } from '@fairlead/shared/contract/resources';
 import { manualClock } from '@fairlead/shared/kit/clock';
@@ -32,16 +33,7 @@ const instance = (id: string): InstanceRecord => ({
   added_at: 1,
   removed_at: null,
 });
-const spec = {
-  version: 'v1',
-  constraints: [],
-  allowed_paths: [],
-  forbidden_paths: [],
-  validations: [],
-  acceptance: [],
-  stop_conditions: [],
-  base: 'target',
-} as const;
+const spec = TaskSpec.parse({});
 
 let folder: string;
 let ledger: Ledger;
@@ -78,7 +70,7 @@ const addStep = (run_id: string, instanceId = INSTANCE): Promise<StepRecord> =>
         submitted_by: operator.principal,
         authority: 'local',
       },
-      { ...spec } as never,
+      spec,
       operator,
     ),
   );

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry, collectDefaultMetrics, type Metric } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import { RawAnswer, type RequestContext } from '@fairlead/shared/kit/http-server';
 import type { Audit } from '../audit/audit.ts';
 import { VERSION } from '../config/version.ts';
@@ -19,7 +19,10 @@ const STATES = ['enabled', 'disabled', 'revoked'] as const;
  * What the relay tells a Prometheus. Labels take their values from tables of ours (operations, error codes, states), never from what
  * somebody sent, so that their number is bounded and no name or id leaves this way.
  */
-const registryOf = ({ store, hub, audit }: Omit<MetricsParts, 'gatekeeper'>): Registry => {
+const registryOf = async ({ store, hub, audit }: Omit<MetricsParts, 'gatekeeper'>): Promise<Registry> => {
+  // Loaded by the first who asks: most relays and daemons are never scraped, and all of them start.
+  const prometheus = await import('prom-client');
+  const { Counter, Gauge } = prometheus;
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
       name: `fairlead_relay_${name}`,
@@ -63,8 +66,8 @@ const registryOf = ({ store, hub, audit }: Omit<MetricsParts, 'gatekeeper'>): Re
       },
     }),
   ];
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = new prometheus.Registry();
+  prometheus.collectDefaultMetrics({ register: registry });
   for (const metric of metrics) registry.registerMetric(metric);
   return registry;
 };
@@ -74,10 +77,10 @@ const ASKED = { name: 'metrics', effect: 'read', scope: 'admin:read' } as const;
 
 /** Answers `GET /metrics` to the admin token. Nothing is measured before the first time that somebody asks. */
 export const metricsRoute = ({ gatekeeper, ...parts }: MetricsParts) => {
-  let registry: Registry | undefined;
+  let made: Promise<Registry> | undefined;
   return async (context: RequestContext): Promise<RawAnswer> => {
     await gatekeeper.admin(ASKED, context);
-    registry ??= registryOf(parts);
+    const registry = await (made ??= registryOf(parts));
     return new RawAnswer(await registry.metrics(), { headers: { 'content-type': registry.contentType } });
   };
 };
