@@ -155,8 +155,6 @@ const writeTo = (stdin: Writable, chunk: string | Uint8Array): Promise<void> =>
 
 /** What following a child needs to know beyond the order. */
 export interface Following {
-  /** What its environment carries under `MARK`. */
-  readonly mark: string;
   readonly places: Places;
   /** Reads the exit of the outermost process; where that is a wrapper, its words for the end of what it wraps. */
   readonly exitOf?: (exit: Exit) => Exit;
@@ -194,9 +192,9 @@ export const followChild = async (
   { child, dropped, flooded, exited }: Launched,
   order: ConfinedOrder,
   ending: Ending,
-  { mark, places, exitOf = (exit) => exit, look = async () => undefined, outOfMemory, cleaned }: Following,
+  { places, exitOf = (exit) => exit, look = async () => undefined, outOfMemory, cleaned }: Following,
 ): Promise<ConfinedProcess> => {
-  const name = await nameProcess(child.pid!, mark);
+  const name = await nameProcess(child.pid!);
   const stdin = child.stdin!;
   if (order.stdin !== 'open') stdin.end(order.stdin);
   let timed_out = false;

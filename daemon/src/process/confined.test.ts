@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfinedEnd, ConfinedOrder, Places, Sandbox } from './confined.ts';
 import { detectConfinement, workingSandboxes, type Confining } from './detect.ts';
 import { closeInherited } from './inherited.ts';
-import { descendantsOf, endSurvivor, isAlive } from './process-table.ts';
+import { descendantsOf, endSurvivors, isAlive } from './process-table.ts';
 
 // As the daemon does first of all; whoever started this test may have left something open.
 closeInherited();
@@ -113,8 +113,9 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
     expect(await sleepers(nap(2))).toBe(0);
   });
 
-  it('ends a survivor that is known by name only', async () => {
+  it('ends a survivor that is known by its owner and its name, and nobody else', async () => {
     const child = await sandbox.start({
+      owner: 'mine',
       argv: ['/bin/sh', '-c', `setsid sleep ${nap(3)} & sleep ${nap(3)}`],
       ...place(),
       readable: [],
@@ -122,11 +123,24 @@ describe.each(kinds.map((sandbox) => [sandbox.kind, sandbox] as const))('%s', (k
       timeout_ms: 20_000,
       output: () => undefined,
     });
-    expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('ended');
-    expect(await endSurvivor({ pid: child.pid, started: child.started })).toBe('was_gone');
+    const name = { pid: child.pid, started: child.started };
+    expect(await endSurvivors('another', { pid: process.pid, started: 'another.1' })).toBe('was_gone');
+    expect(await endSurvivors('min', undefined)).toBe('was_gone');
+    expect(await endSurvivors('mine', name)).toBe('ended');
+    expect(await endSurvivors('mine', name)).toBe('was_gone');
     expect(await sleepers(nap(3))).toBe(0);
-    expect(await endSurvivor({ pid: process.pid, started: 'another.1' })).toBe('was_gone');
     await child.ended;
+  });
+
+  it.runIf(process.platform === 'linux')('ends a survivor of which nothing was written down but whose it is', async () => {
+    const order = { argv: ['/bin/sh', '-c', `setsid sleep ${nap(6)} & sleep ${nap(6)}`], readable: [], env: {}, timeout_ms: 20_000 };
+    const start = (owner: string) => sandbox.start({ ...order, owner, ...place(), output: () => undefined });
+    const [own, other] = await Promise.all([start('att_1'), start('att_12')]);
+    expect(await endSurvivors('att_1', undefined)).toBe('ended');
+    expect(await own.ended).toMatchObject({ stopped: 'by_itself' });
+    expect(await isAlive(other)).toBe(true);
+    await other.stop();
+    expect(await sleepers(nap(6))).toBe(0);
   });
 
   it('takes input while it runs, at the speed of the reader, until it is ended or nobody reads', async () => {

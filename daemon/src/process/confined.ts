@@ -56,6 +56,8 @@ export interface ConfinedLimits {
 
 /** What is to run, and all that it may see. Everything not named here is absent: no home, no Fairlead home, no network. */
 export interface ConfinedOrder {
+  /** Whose work it is, such as the id of an attempt: by it all processes of the order are found after a crash. */
+  readonly owner?: string;
   /** No shell reads it. */
   readonly argv: Placed<readonly string[]>;
   /** Host folder, mounted read-write at `/workspace`, which is the working directory. */

@@ -1,13 +1,12 @@
 import { constants } from 'node:os';
 import { open } from 'node:fs/promises';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { randomBytes } from '@fairlead/shared/kit/clock';
 import type { Confinement } from '@fairlead/shared/contract/states';
 import { followChild, launchChild, type Ending, type Exit } from './child.ts';
 import type { ControlGroup, ControlGroups } from './control-groups.ts';
 import { INSIDE, ROOM_ENVIRONMENT, type ConfinedOrder, type Sandbox } from './confined.ts';
 import { checkMounts, mountedPlaces, mountsOf, placed, type PlannedMount } from './places.ts';
-import { descendantsOf, isAlive, MARK, parentOf, signalPid, startTokenOf, type ProcessName } from './process-table.ts';
+import { descendantsOf, isAlive, MARK, nameProcess, newMark, parentOf, signalPid, type ProcessName } from './process-table.ts';
 import type { Room } from './room.ts';
 import { searchPath } from './run.ts';
 import { limitsOf, lookAtNamespace } from './usage.ts';
@@ -111,7 +110,7 @@ export const namespaced = (maker: Maker): Sandbox => ({
     const bridge = forwards.length === 0 ? undefined : maker.room.bridgeTo(forwards);
     const mounts = [...(bridge?.mounts ?? []), ...mountsOf(order)];
     await checkMounts(mounts);
-    const mark = randomBytes(12).toString('hex');
+    const mark = newMark(order.owner ?? 'nobody');
     const places = mountedPlaces(order);
     const real = { argv: placed(order.argv, places), env: environmentFor(order, mark) };
     const { argv, env } = bridge ? bridge.wrap(real.argv, real.env) : real;
@@ -140,7 +139,7 @@ export const namespaced = (maker: Maker): Sandbox => ({
       })
       .finally(() => filter?.close());
     const { child } = started;
-    const outer = { pid: child.pid!, started: (await startTokenOf(child.pid!)) ?? 'ended' };
+    const outer = await nameProcess(child.pid!);
     const info = await started.info;
     const inner = await maker.innerPid(info, outer.pid);
     if (inner === undefined) {
@@ -150,12 +149,12 @@ export const namespaced = (maker: Maker): Sandbox => ({
     }
     const ending = endingOf(
       outer,
-      inner === undefined ? outer : { pid: inner, started: (await startTokenOf(inner)) ?? 'ended' },
+      inner === undefined ? outer : await nameProcess(inner),
       bridge !== undefined,
     );
     const inMemory = ['tmp', 'dev/shm', ...(order.home === undefined ? [INSIDE.home] : [])];
     const look = () => (inner === undefined ? Promise.resolve(undefined) : lookAtNamespace(`/proc/${inner}/root`, inMemory, limits));
     const grouped = group && { outOfMemory: group.outOfMemory, cleaned: group.remove };
-    return followChild(started, order, ending, { mark, places, exitOf, look, ...grouped });
+    return followChild(started, order, ending, { places, exitOf, look, ...grouped });
   },
 });

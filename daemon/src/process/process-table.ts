@@ -1,18 +1,24 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { LIMITS } from '@fairlead/shared/contract/limits';
-import { systemClock } from '@fairlead/shared/kit/clock';
+import { randomBytes, systemClock } from '@fairlead/shared/kit/clock';
 import { runProgram } from './run.ts';
 
 /** One process of this machine and this boot: a pid alone may be given to another one later. */
 export interface ProcessName {
   readonly pid: number;
-  /** Boot, start time and, where we started it, the mark that it and its descendants carry in their environment. */
+  /** Boot and start time. */
   readonly started: string;
 }
 
-/** The variable by which a process that we started, and all that it started, can be found again. */
+/** The variable by which a process that we started, and all that it started, can be found again. Its value is a mark. */
 export const MARK = 'FAIRLEAD_PROCESS';
+
+/** A mark for one order: whose it is, which is on the disk before the order starts, and which of theirs. */
+export const newMark = (owner: string): string => `${ofOwner(owner)}${randomBytes(12).toString('hex')}`;
+
+/** How all marks of an owner begin, and no others. */
+const ofOwner = (owner: string): string => `${owner}.`;
 
 const LINUX = process.platform === 'linux';
 
@@ -67,19 +73,15 @@ export const startTokenOf = async (pid: number): Promise<string | undefined> => 
   return !stat || ENDED.has(stat.state) ? undefined : `${await bootId()}.${stat.start}`;
 };
 
-const splitToken = (started: string): { token: string; mark: string | undefined } => {
-  const at = started.indexOf('/');
-  return at === -1 ? { token: started, mark: undefined } : { token: started.slice(0, at), mark: started.slice(at + 1) };
-};
+/** Names a process that we started. */
+export const nameProcess = async (pid: number): Promise<ProcessName> => ({ pid, started: (await startTokenOf(pid)) ?? 'ended' });
 
-/** Names a process that we started and marked. */
-export const nameProcess = async (pid: number, mark: string): Promise<ProcessName> => ({
-  pid,
-  started: `${(await startTokenOf(pid)) ?? 'ended'}/${mark}`,
-});
+/** The process that a record names, if it names one. */
+export const nameOf = ({ pid, pid_started }: { readonly pid: number | null; readonly pid_started: string | null }): ProcessName | undefined =>
+  pid === null || pid_started === null ? undefined : { pid, started: pid_started };
 
 /** Whether exactly that process still runs (a zombie does not). */
-export const isAlive = async ({ pid, started }: ProcessName): Promise<boolean> => (await startTokenOf(pid)) === splitToken(started).token;
+export const isAlive = async ({ pid, started }: ProcessName): Promise<boolean> => (await startTokenOf(pid)) === started;
 
 const allPids = async (): Promise<number[]> => (LINUX ? (await readdir('/proc')).map(Number).filter((pid) => pid > 0) : []);
 
@@ -157,23 +159,20 @@ const collectBelow = (pid: number, children: ReadonlyMap<number, readonly number
   }
 };
 
-/** Live processes that carry a mark or are in a process group. */
-const belongingTo = async (mark: string | undefined, group: number): Promise<number[]> => {
+/** Live processes whose mark begins so. */
+const marked = async (beginning: string): Promise<number[]> => {
   const found: number[] = [];
   for (const pid of await allPids()) {
-    if (pid === process.pid) continue;
+    if (pid === process.pid || !(await readText(`/proc/${pid}/environ`))?.includes(`${MARK}=${beginning}`)) continue;
     const stat = await linuxStat(pid);
-    if (!stat || ENDED.has(stat.state)) continue;
-    const marked = mark !== undefined && (await readText(`/proc/${pid}/environ`))?.includes(`${MARK}=${mark}`);
-    // The group's number may belong to somebody else once its leader has gone; a mark tells them apart.
-    if (marked || (mark === undefined && stat.group === group)) found.push(pid);
+    if (stat && !ENDED.has(stat.state)) found.push(pid);
   }
   return found;
 };
 
 /** What is left of something that we started. Outside Linux only its process group can be looked at. */
-export const leftOf = async (pid: number, mark: string | undefined): Promise<number[]> => {
-  if (LINUX) return belongingTo(mark, pid);
+export const leftOf = async (pid: number, mark: string): Promise<number[]> => {
+  if (LINUX) return marked(mark);
   return signalGroup(pid, 0) ? [pid] : [];
 };
 
@@ -204,18 +203,19 @@ export const waitGone = async (gone: () => Promise<boolean>, limitMs: number, hi
   }
 };
 
-/** Ends what a crashed daemon left behind: the process, its group and its descendants. Answers whether all are gone. */
-export const endSurvivor = async (name: ProcessName): Promise<'was_gone' | 'ended' | 'unconfirmed'> => {
-  const { mark } = splitToken(name.started);
-  const alive = await isAlive(name);
+/**
+ * Ends what a daemon that is gone, or gave up, left of an owner: all that carries its mark, also what was started so shortly before the end
+ * that nothing of it was written down, and the process that was, with its group and its descendants. Answers whether all are gone.
+ */
+export const endSurvivors = async (owner: string, name: ProcessName | undefined): Promise<'was_gone' | 'ended' | 'unconfirmed'> => {
   const left = async (): Promise<number[]> => {
-    const marked = mark === undefined || !LINUX ? [] : await belongingTo(mark, name.pid);
-    return (await isAlive(name)) ? [...new Set([name.pid, ...marked, ...(await descendantsOf(name.pid))])] : marked;
+    const own = await marked(ofOwner(owner));
+    return name && (await isAlive(name)) ? [...new Set([name.pid, ...own, ...(await descendantsOf(name.pid))])] : own;
   };
-  if (!alive && (await left()).length === 0) return 'was_gone';
+  if ((await left()).length === 0) return 'was_gone';
   const gone = await waitGone(async () => {
     const pids = await left();
-    if (pids.includes(name.pid)) signalGroup(name.pid, 'SIGKILL');
+    if (name && pids.includes(name.pid)) signalGroup(name.pid, 'SIGKILL');
     for (const pid of pids) signalPid(pid, 'SIGKILL');
     return pids.length === 0;
   }, LIMITS.stop_confirm.value);

@@ -1,11 +1,10 @@
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { randomBytes } from '@fairlead/shared/kit/clock';
 import { followChild, launchChild, type Ending } from './child.ts';
 import { INSIDE, type ConfinedOrder, type Sandbox } from './confined.ts';
 import { checkMounts, hostPlaces, mountsOf, placed } from './places.ts';
-import { leftOf, MARK, signalGroup, signalPid } from './process-table.ts';
+import { leftOf, MARK, newMark, signalGroup, signalPid } from './process-table.ts';
 import { searchPath } from './run.ts';
 
 /** What a process group and the mark in the environment can reach; a process that hides from both is not found. */
@@ -46,7 +45,7 @@ export const unconfined = (folder: string, toolchain: readonly string[]): Sandbo
   detail: 'not confined: a scrubbed environment and a throw-away home, but all files, processes and networks of this user',
   async start(order) {
     await checkOrder(order);
-    const mark = randomBytes(12).toString('hex');
+    const mark = newMark(order.owner ?? 'nobody');
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const own = await mkdtemp(join(folder, 'home-'));
     const cleaned = (): Promise<void> => rm(own, { recursive: true, force: true });
@@ -65,7 +64,7 @@ export const unconfined = (folder: string, toolchain: readonly string[]): Sandbo
         ...(order.out !== undefined && { FAIRLEAD_OUT: order.out }),
       };
       const launched = await launchChild({ file, args, cwd: order.workspace, env, detached: true }, order.output);
-      return await followChild(launched, order, endingOf(launched.child.pid!, mark), { mark, places, cleaned });
+      return await followChild(launched, order, endingOf(launched.child.pid!, mark), { places, cleaned });
     } catch (cause) {
       await cleaned();
       throw new FairleadError('requirement_missing', {

@@ -7,7 +7,7 @@ import type { ExecutorRegistry } from '../executors/registry.ts';
 import type { ArtifactFiles } from '../ledger/artifact-files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { AgentHomes } from '../runner/agent-homes.ts';
-import { endSurvivor } from '../process/process-table.ts';
+import { endSurvivors, nameOf } from '../process/process-table.ts';
 import type { Workspaces } from '../workspaces/workspaces.ts';
 
 export interface RecoveryOptions {
@@ -34,8 +34,8 @@ const IN_FLIGHT = ['preparing', 'running', 'collecting', 'validating'] as const;
 
 /** Ends what an attempt left running. Answers whether all of it is gone. */
 const endLeftovers = async (attempt: AttemptRecord | undefined): Promise<'none' | 'ended' | 'unconfirmed'> => {
-  if (!attempt || attempt.pid === null || attempt.pid_started === null) return 'none';
-  const found = await endSurvivor({ pid: attempt.pid, started: attempt.pid_started });
+  if (!attempt) return 'none';
+  const found = await endSurvivors(attempt.id, nameOf(attempt));
   return found === 'was_gone' ? 'none' : found;
 };
 
@@ -93,7 +93,7 @@ const mayResume = ({ read }: Ledger, attemptId: string): boolean => {
 };
 
 /**
- * Takes up what the last daemon left in mid-flight, before anything is served: survivors are ended by pid and start time, each step
+ * Takes up what the last daemon left in mid-flight, before anything is served: survivors are ended by the mark of their attempt and by pid and start time, each step
  * goes where decision 0005 says, interrupted integrations are settled by looking at the ref, and leftovers are removed.
  * It may be interrupted itself and done again. The scheduler then enters those again whose executor has ended.
  */

@@ -12,7 +12,7 @@ import type { Workspace } from '../workspaces/workspaces.ts';
 import { withCopiedSecrets } from './copied-secrets.ts';
 import { artifactRow, collectOut, type NewArtifact } from './evidence.ts';
 import { fenceFindings } from './fence-findings.ts';
-import { sandboxFor } from './grounds.ts';
+import { sandboxOf } from './grounds.ts';
 import type { PreparedScope } from './scope.ts';
 
 /** What the executor left behind. */
@@ -110,7 +110,7 @@ const outputRow = async (scope: PreparedScope): Promise<NewArtifact[]> => {
  */
 const agentCommits = async (scope: PreparedScope, workspace: Workspace): Promise<NewArtifact[]> => {
   const { deps, executor, instance, attempt, base, signal } = scope;
-  const sandbox = sandboxFor(deps.confining, instance);
+  const sandbox = sandboxOf(deps.confining, instance, attempt.id);
   if (!executor.runs_code || sandbox === undefined || sandbox.kind === 'unconfined' || signal.aborted) return [];
   const { folder, out, readable } = workspace;
   const bundle = await bundleAgentCommits({ sandbox, workspace: folder, out, readable, base });

@@ -1,7 +1,7 @@
 import type { StepState } from '@fairlead/shared/contract/states';
 import { BY_DAEMON, type Reason, type StepRecord } from '../core/records.ts';
 import type { StepEvent } from '../core/step.ts';
-import { endSurvivor, type ProcessName } from '../process/process-table.ts';
+import { endSurvivors, nameOf, type ProcessName } from '../process/process-table.ts';
 import { keepTrying } from './keep-trying.ts';
 import type { RunnerDeps } from './scope.ts';
 
@@ -23,8 +23,7 @@ export const endStep = async (deps: RunnerDeps, stepId: string, reason: Reason, 
   const { ledger } = deps;
   const attemptId = ledger.read.step(stepId)?.attempt_id;
   const attempt = attemptId ? ledger.read.attempt(attemptId) : undefined;
-  const named = attempt && attempt.pid !== null && attempt.pid_started !== null;
-  const gone = !named || (await endSurvivor({ pid: attempt.pid, started: attempt.pid_started })) !== 'unconfirmed';
+  const gone = !attempt || (await endSurvivors(attempt.id, nameOf(attempt))) !== 'unconfirmed';
   await keepTrying(deps, closing, stepId, () =>
     ledger.record((tx) => {
       const step = tx.read.step(stepId);
@@ -37,16 +36,12 @@ export const endStep = async (deps: RunnerDeps, stepId: string, reason: Reason, 
   );
 };
 
-/** Notes what an attempt started. What cannot be noted could not be found again after a crash, so it does not go on running. */
-export const noteProcess = async (
-  { ledger }: Pick<RunnerDeps, 'ledger'>,
-  attemptId: string,
-  { pid, started }: ProcessName,
-): Promise<void> => {
+/** Notes what an attempt started. Where no environment can be read nothing else would find it after a crash, so what cannot be noted is ended. */
+export const noteProcess = async ({ ledger }: Pick<RunnerDeps, 'ledger'>, attemptId: string, name: ProcessName): Promise<void> => {
   try {
-    await ledger.record((tx) => tx.set.attempt(attemptId, { pid, pid_started: started }));
+    await ledger.record((tx) => tx.set.attempt(attemptId, { pid: name.pid, pid_started: name.started }));
   } catch (error) {
-    await endSurvivor({ pid, started });
+    await endSurvivors(attemptId, name);
     throw error;
   }
 };

@@ -10,7 +10,7 @@ import type { Workspace } from '../workspaces/workspaces.ts';
 import { noteProcess } from './end-step.ts';
 import { earlierOf } from './earlier.ts';
 import { artifactRow } from './evidence.ts';
-import { sandboxFor } from './grounds.ts';
+import { sandboxFor, sandboxOf } from './grounds.ts';
 import { createPermissionDesk, type PermissionDesk } from './permission-desk.ts';
 import { reasonOf } from './reason.ts';
 import type { PreparedScope } from './scope.ts';
@@ -110,7 +110,7 @@ const perform = async (scope: PreparedScope, workspace: Workspace | undefined, u
         base_commit: scope.base,
         store: ground.store,
         place: workspace,
-        sandbox: executor.runs_code ? sandboxFor(deps.confining, instance) : undefined,
+        sandbox: executor.runs_code ? sandboxOf(deps.confining, instance, attempt.id) : undefined,
         time_left_ms: scope.effective.timeout_ms,
         signal,
       },

@@ -64,3 +64,13 @@ export const sandboxFor = (
   confining: Pick<Confining, 'sandbox' | 'unconfined'>,
   instance: Pick<InstanceRecord, 'unconfined'>,
 ): Sandbox | undefined => confining.sandbox ?? (instance.unconfined ? confining.unconfined : undefined);
+
+/** The same for one attempt: all that it starts there is found again by the attempt's id. */
+export const sandboxOf = (
+  confining: Pick<Confining, 'sandbox' | 'unconfined'>,
+  instance: Pick<InstanceRecord, 'unconfined'>,
+  attemptId: string,
+): Sandbox | undefined => {
+  const sandbox = sandboxFor(confining, instance);
+  return sandbox && { ...sandbox, start: (order) => sandbox.start({ ...order, owner: attemptId }) };
+};

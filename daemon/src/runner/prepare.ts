@@ -13,7 +13,7 @@ import { effectivePolicy } from '../policy/effective.ts';
 import type { Workspace } from '../workspaces/workspaces.ts';
 import { refsFor, resolveBase } from './base.ts';
 import { withCopiedSecrets } from './copied-secrets.ts';
-import { sandboxFor } from './grounds.ts';
+import { sandboxFor, sandboxOf } from './grounds.ts';
 import { ownerPolicyOf } from './policy-in-force.ts';
 import { preparedScope, rowsOf, type PreparedScope, type RunnerDeps, type Scope } from './scope.ts';
 
@@ -93,7 +93,7 @@ const leftTree = async ({ deps, attempt, ground }: Scope): Promise<string | unde
 const makeWorkspace = async (scope: Scope, base: string, effective: EffectivePolicy): Promise<Workspace | undefined> => {
   const { deps, attempt, executor, ground, instance, sink, signal } = scope;
   if (executor.needs === 'store') return undefined;
-  const sandbox = executor.runs_code ? sandboxFor(deps.confining, instance) : undefined;
+  const sandbox = executor.runs_code ? sandboxOf(deps.confining, instance, attempt.id) : undefined;
   const tree = await leftTree(scope);
   const workspace = await deps.workspaces.create({
     name: attempt.id,

@@ -6,7 +6,7 @@ import { runValidations, type Check, type ValidationFacts } from '../validation/
 import { noteProcess } from './end-step.ts';
 import { withCopiedSecrets } from './copied-secrets.ts';
 import { artifactRow, collectOut } from './evidence.ts';
-import { sandboxFor, type Ground } from './grounds.ts';
+import { sandboxOf, type Ground } from './grounds.ts';
 import { openSink, type OutputSink } from './output-sink.ts';
 import type { RunnerDeps, Scope } from './scope.ts';
 
@@ -98,7 +98,7 @@ export const runChecks = async (given: CheckOrder): Promise<Round> => {
   const order = { ...given, deps: await withCopiedSecrets(given.deps, ground.repository, effective) };
   const { deps } = order;
   const checks = remaining(order);
-  const sandbox = sandboxFor(deps.confining, order.instance);
+  const sandbox = sandboxOf(deps.confining, order.instance, attempt.id);
   if (checks.length === 0) return { interrupted: false, unconfirmed: false };
   if (!sandbox) throw new Error('Checks were to run without a sandbox');
   const sinks = new Map<string, OutputSink>();
