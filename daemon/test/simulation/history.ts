@@ -273,15 +273,20 @@ const broken = (stage: Stage): string[] => {
   return faults;
 };
 
+/** Rounds without a new line of history after which what is open will stay so: they are longer than any wait that a step may be in. */
+const STANDSTILL = 30;
+
 /** Lets everything come to its end: what is halted goes on, time passes, nothing more is asked. */
 const finish = async (stage: Stage): Promise<void> => {
   ask(stage, () => stage.machine.commands.resume({}, OPERATOR));
-  for (let round = 0; round < 40; round++) {
+  for (let [round, still, seen] = [0, 0, 0]; still < STANDSTILL; round++) {
     await turns(12);
+    const { scheduler, ledger } = stage.machine;
     const open = allSteps(stage).some(({ state }) => !STEP_STATES[state].end && !OPEN.has(state));
-    if (!open && stage.machine.scheduler.active() === 0 && stage.machine.ledger.read.changesIn(['integrating']).length === 0) return;
-    // What is still open after so long may wait for a disk, which knows nothing of the simulated time.
-    if (round >= 25) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (!open && scheduler.active() === 0 && ledger.read.changesIn(['integrating']).length === 0) return;
+    const last = ledger.read.events({ instance_id: INSTANCE, after: seen, limit: 500 }).at(-1)?.instance_seq;
+    still = last === undefined ? still + 1 : 0;
+    seen = last ?? seen;
     await stage.world.clock.advance(round < 20 ? 300 : 90_000);
   }
 };
