@@ -67,11 +67,14 @@ const supervise = (stack: Stack) => {
   const kills: Record<PartName, number> = { daemon: 0, connector: 0, relay: 0 };
   const reviving = new Map<PartName, Promise<void>>();
   const away = new Set<PartName>();
+  // A process that was killed looks alive until the kernel has come to it and it has been reaped.
+  const dying = new Set<PartName>();
   let failure: Error | undefined;
   let over = false;
   const watch = (part: PartName): void => {
     const { ended, log } = stack.parts[part];
     void ended.then(({ code, signal }) => {
+      dying.delete(part);
       if (over || (signal === null && code === 0)) return;
       if (signal !== 'SIGKILL') {
         failure ??= new Error(`${part} ended by itself with ${code ?? signal}\n${log()}`);
@@ -92,15 +95,21 @@ const supervise = (stack: Stack) => {
     kills,
     watch,
     away,
+    kill(part: PartName): boolean {
+      const { pid } = stack.parts[part];
+      if (dying.has(part) || !isAlive(pid)) return false;
+      dying.add(part);
+      process.kill(pid, 'SIGKILL');
+      return true;
+    },
     check() {
       if (failure) throw failure;
     },
     async standing() {
-      // A kill is known once the process has been reaped, a moment after it.
       for (;;) {
         await Promise.all(reviving.values());
         if (failure) throw failure;
-        if (reviving.size === 0 && PARTS.every((part) => isAlive(stack.parts[part].pid))) return;
+        if (reviving.size + dying.size === 0 && PARTS.every((part) => isAlive(stack.parts[part].pid))) return;
         await sleep(10);
       }
     },
@@ -189,12 +198,7 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
     },
     ask,
     follow,
-    kill(part) {
-      const { pid } = stack.parts[part];
-      if (!isAlive(pid)) return false;
-      process.kill(pid, 'SIGKILL');
-      return true;
-    },
+    kill: guard.kill,
     async keepAway(part) {
       guard.away.add(part);
       await stack.parts[part].kill();

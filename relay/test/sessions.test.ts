@@ -170,6 +170,26 @@ describe('an advertise', () => {
     expect([victim.requests.length, thief.requests.length]).toEqual([1, 0]);
   });
 
+  it('that was verified is verified again when its time is over, a word of it differs, or a newer one was seen', async () => {
+    const connector = await testConnector(relay);
+    const [brief, doctored, newer] = [testInstance(), testInstance(), testInstance()];
+    const ends = Date.now() + 1500;
+    const first = connector.descriptor(brief, { not_after: new Date(ends).toISOString() });
+    const second = connector.descriptor(doctored);
+    const old = connector.descriptor(newer);
+    const all = [brief.id, doctored.id, newer.id].sort();
+    expect((await connector.advertise(first, second, old)).accepted.toSorted()).toEqual(all);
+    expect((await connector.advertise(first, second, old)).accepted.toSorted()).toEqual(all);
+    const { delegation } = second;
+    const sig = Buffer.alloc(64).toString('base64');
+    const unsigned = { ...delegation, delegation: { ...delegation.delegation, signatures: [{ ...delegation.delegation.signatures[0]!, sig }] } };
+    expect(tell(await connector.advertise({ ...second, delegation: unsigned }))).toEqual(['delegation_invalid']);
+    expect((await connector.advertise(second, connector.descriptor(newer, { sequence: 2 }))).refused).toEqual([]);
+    expect(tell(await connector.advertise(old))).toEqual(['instance_moved']);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, ends - Date.now()) + 5));
+    expect(tell(await connector.advertise(first))).toEqual(['delegation_invalid']);
+  });
+
   it('moves an instance to the higher sequence, tells the loser, and does not let an old one back', async () => {
     const [left, right] = [await testConnector(relay), await testConnector(relay)];
     const instance = testInstance();

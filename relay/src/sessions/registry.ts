@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { prefixOf } from '@fairlead/shared/contract/ids';
 import { Delegation } from '@fairlead/shared/contract/operations/daemon-admin';
 import type { Clock } from '@fairlead/shared/kit/clock';
-import { verifyDelegation, type VerifiedDelegation } from '@fairlead/shared/kit/delegation';
+import { verifyDelegation } from '@fairlead/shared/kit/delegation';
 import { judgeClaim } from '../core/claims.ts';
 import type { InstanceRow } from '../store/instance-rows.ts';
 import type { Store } from '../store/store.ts';
@@ -52,7 +53,10 @@ export interface Registry {
   withdrawAll(connectorId: string): void;
 }
 
-const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string, now: number): VerifiedDelegation => {
+/** What a row holds of a delegation that was verified. */
+type Verified = Pick<InstanceRow, 'id' | 'sequence' | 'certificate_number' | 'not_after'>;
+
+const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string, now: number): Verified => {
   const parsed = Delegation.safeParse(descriptor.delegation);
   if (!parsed.success) throw new FairleadError('delegation_invalid', { detail: 'The delegation is not well formed.' });
   const document = verifyDelegation(parsed.data, { now });
@@ -60,8 +64,19 @@ const verify = (descriptor: Descriptor, connector: Advertiser, relayKey: string,
   if (document.instance_id !== descriptor.instance_id) throw differs('instance');
   if (document.connector_key !== connector.key) throw differs('connector');
   if (document.relay_key !== relayKey) throw differs('relay');
-  return document;
+  return {
+    id: document.instance_id,
+    sequence: document.sequence,
+    certificate_number: document.certificate.number,
+    not_after: Math.min(Date.parse(document.not_after), Date.parse(document.certificate.not_after)),
+  };
 };
+
+/** Of everything that the verification of a claim depends on, but for the time. */
+const digestOf = ({ instance_id, delegation }: Descriptor, connector: Advertiser, relayKey: string): string =>
+  createHash('sha256')
+    .update(JSON.stringify([instance_id, delegation, connector.key, relayKey]))
+    .digest('base64url');
 
 /** Whether a claim tells nothing that the row before it did not, but that its connector is here again. */
 const saysTheSame = (row: InstanceRow, before: InstanceRow | undefined): boolean =>
@@ -118,26 +133,30 @@ export const openRegistry = ({
 
   const claim = (connector: Advertiser, descriptor: Descriptor): { row: InstanceRow; from: string | undefined } => {
     const now = clock.now();
-    const document = verify(descriptor, connector, relayKey, now);
-    const known = byPrefix.get(prefixOf(document.instance_id));
+    const known = byPrefix.get(prefixOf(descriptor.instance_id));
+    const claim_digest = digestOf(descriptor, connector, relayKey);
+    // After a restart all connectors come back at once with what was verified before: two signatures each, which would keep them waiting.
+    const isKnown = known?.claim_digest === claim_digest && known.not_after >= now;
+    const verified = isKnown ? known : verify(descriptor, connector, relayKey, now);
     const verdict = judgeClaim(known && { instance_id: known.id, connector_id: known.connector_id, sequence: known.sequence }, {
-      instance_id: document.instance_id,
+      instance_id: verified.id,
       connector_id: connector.id,
-      sequence: document.sequence,
+      sequence: verified.sequence,
     });
     if (verdict === 'prefix_taken') throw new FairleadError('prefix_taken');
     if (verdict === 'instance_moved') throw new FairleadError('instance_moved');
     // The highest certificate wins, or a retired operational key could speak for the daemon again.
-    if (known && document.certificate.number < known.certificate_number)
+    if (known && verified.certificate_number < known.certificate_number)
       throw new FairleadError('delegation_invalid', { detail: 'A newer certificate of this daemon is known.' });
     const { label, machine, default_branch, executors, operations, origin_digest } = descriptor;
     const row: InstanceRow = {
-      id: document.instance_id,
-      prefix: prefixOf(document.instance_id),
+      id: verified.id,
+      prefix: prefixOf(verified.id),
       connector_id: connector.id,
-      sequence: document.sequence,
-      certificate_number: document.certificate.number,
-      not_after: Math.min(Date.parse(document.not_after), Date.parse(document.certificate.not_after)),
+      sequence: verified.sequence,
+      certificate_number: verified.certificate_number,
+      not_after: verified.not_after,
+      claim_digest,
       label,
       machine,
       default_branch,

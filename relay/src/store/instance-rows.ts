@@ -7,6 +7,8 @@ export interface InstanceRow {
   readonly sequence: number;
   readonly certificate_number: number;
   readonly not_after: number;
+  /** Of the claim as it was verified: the same one needs no second verification. */
+  readonly claim_digest: string;
   readonly label: string;
   readonly machine: string;
   readonly default_branch: string;
@@ -32,10 +34,10 @@ const read = (row: Stored): InstanceRow => ({
 /** Shared instances, with the newest valid claim on each. */
 export const instanceRows = (db: Database) => {
   const put = db.prepare<[Stored]>(
-    `INSERT INTO instances (id, prefix, connector_id, sequence, certificate_number, not_after, label, machine, default_branch, executors, operations, origin_digest, last_seen_at, withdrawn_at)
-     VALUES (@id, @prefix, @connector_id, @sequence, @certificate_number, @not_after, @label, @machine, @default_branch, @executors, @operations, @origin_digest, @last_seen_at, @withdrawn_at)
+    `INSERT INTO instances (id, prefix, connector_id, sequence, certificate_number, not_after, claim_digest, label, machine, default_branch, executors, operations, origin_digest, last_seen_at, withdrawn_at)
+     VALUES (@id, @prefix, @connector_id, @sequence, @certificate_number, @not_after, @claim_digest, @label, @machine, @default_branch, @executors, @operations, @origin_digest, @last_seen_at, @withdrawn_at)
      ON CONFLICT (id) DO UPDATE SET connector_id = excluded.connector_id, sequence = excluded.sequence, certificate_number = excluded.certificate_number,
-       not_after = excluded.not_after, label = excluded.label, machine = excluded.machine, default_branch = excluded.default_branch,
+       not_after = excluded.not_after, claim_digest = excluded.claim_digest, label = excluded.label, machine = excluded.machine, default_branch = excluded.default_branch,
        executors = excluded.executors, operations = excluded.operations, origin_digest = excluded.origin_digest,
        last_seen_at = excluded.last_seen_at, withdrawn_at = excluded.withdrawn_at`,
   );

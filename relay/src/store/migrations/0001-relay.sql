@@ -39,6 +39,7 @@ CREATE TABLE instances (
   sequence INTEGER NOT NULL,
   certificate_number INTEGER NOT NULL,
   not_after INTEGER NOT NULL,
+  claim_digest TEXT NOT NULL,
   label TEXT NOT NULL,
   machine TEXT NOT NULL,
   default_branch TEXT NOT NULL,
