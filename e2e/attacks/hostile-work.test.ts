@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -39,6 +39,22 @@ echo changed > src/a.txt
 exit 0
 `;
 
+/** A file of another repository of this machine, whose name in git everybody can work out who has seen it once. */
+const SECRET = `${CANARY} of another repository\n`;
+const SECRET_BLOB = createHash('sha1').update(`blob ${SECRET.length}\0${SECRET}`).digest('hex');
+
+/** Lends itself the objects of another repository and commits one of them, under the owner's name. */
+const BORROW = `
+git config user.name Owner && git config user.email owner@example.invalid
+echo "${join(folder, 'judged')}/.git/objects" >> .git/objects/info/alternates
+git update-index --add --cacheinfo 100644,${SECRET_BLOB},stolen.txt && echo indexed
+tree=$(git write-tree --missing-ok) && git update-ref HEAD "$(git commit-tree -p HEAD -m stolen "$tree")" && echo committed
+git cat-file blob ${SECRET_BLOB} > stolen.txt
+[ -s stolen.txt ] || rm -f stolen.txt
+echo changed > src/a.txt
+exit 0
+`;
+
 const PROJECTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   thief: {
     'test/run.sh': NOTHING,
@@ -51,6 +67,7 @@ const PROJECTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '.gitignore': 'node_modules\n.env\n',
     'overwrite.sh': OVERWRITE,
     'mess.sh': MESS,
+    'borrow.sh': BORROW,
     '.fairlead/project.yaml': `version: 1
 validations: { clean: { run: [sh, -c, "! grep -q EVIL node_modules/runner.js .env && grep -q GOOD node_modules/runner.js"], judges: ['judges/**'] } }
 provision: { copy: [.env], mount: [{ path: node_modules, mode: copy_on_write }] }
@@ -59,6 +76,7 @@ provision: { copy: [.env], mount: [{ path: node_modules, mode: copy_on_write }] 
   judged: {
     'src/value.txt': 'good\n',
     'test/check.sh': 'grep -q good src/value.txt\n',
+    'secret.txt': SECRET,
     'package.json': `${JSON.stringify({ name: 'judged', private: true, scripts: { test: 'sh test/check.sh' } }, null, 2)}\n`,
     '.fairlead/project.yaml': 'version: 1\nvalidations: { unit: { run: [npm, test], timeout: 2m } }\n',
   },
@@ -103,10 +121,28 @@ const printedBy = async (stepId: string): Promise<string> => {
   return [...bodies, ...checks.map(({ output_tail }) => output_tail)].join('\n');
 };
 
+const contentOf = async (artifactId: string): Promise<Buffer> => {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await stack.operator.stream('get_artifact_content', { artifact_id: artifactId })) chunks.push(chunk);
+  return Buffer.concat(chunks);
+};
+
+/** The objects that a bundle brings, as a repository that has nothing else sees them. */
+const objectsIn = (bundle: Buffer): string => {
+  const empty = mkdtempSync(join(folder, 'empty-'));
+  writeFileSync(join(empty, 'bundle'), bundle);
+  git(empty, 'init', '-q');
+  // What it stands on is not here, so that only its pack can be unpacked.
+  const pack = bundle.subarray(bundle.indexOf('PACK'));
+  execFileSync('git', ['unpack-objects', '-q'], { cwd: empty, input: pack, stdio: ['pipe', 'ignore', 'ignore'] });
+  return git(empty, 'cat-file', '--batch-all-objects', '--batch-check');
+};
+
 beforeAll(async () => {
   const repositories = Object.entries(PROJECTS).map(([name, files]) => makeRepository(join(folder, name), files));
   writeFiles(join(folder, 'vandal'), { 'node_modules/runner.js': '// GOOD\n', '.env': 'PLAIN=words\n' });
-  const config = 'commands:\n  overwrite: { run: [sh, overwrite.sh], timeout: 2m }\n  mess: { run: [sh, mess.sh], timeout: 2m }\n';
+  const config =
+    'commands:\n  overwrite: { run: [sh, overwrite.sh], timeout: 2m }\n  mess: { run: [sh, mess.sh], timeout: 2m }\n  borrow: { run: [sh, borrow.sh], timeout: 2m }\n';
   stack = await raiseStack({ repositories, config });
   Object.keys(PROJECTS).forEach((name, index) => (at[name] = stack.instances[index]!));
   loot = plantLoot(stack);
@@ -180,6 +216,30 @@ describe('an executor that overwrites all it can', { timeout: 180_000 }, () => {
       ]),
     );
     expect(hashOf(repo)).toBe(before);
+  });
+});
+
+/** Rule: an agent's commits are evidence, never what lands; its own repository is read by a git that sees nothing else. */
+describe("an executor that lends itself another repository's objects", { timeout: 180_000 }, () => {
+  it('gets none of them into the change or the evidence, and lands under no name that it made up', async () => {
+    const [{ id, repo }, other] = [at['vandal']!, at['judged']!];
+    expect(git(other.repo, 'cat-file', 'blob', SECRET_BLOB)).toBe(SECRET.trim());
+    const { step, change, gate } = await doTask(stack.planner, id, { title: 'Borrow', goal: 'x', executor: 'command.borrow' });
+    expect(change!.files.map(({ path }) => path)).toEqual(['src/a.txt']);
+    const { items } = await stack.operator.call('list_artifacts', { step_id: step.id });
+    const bodies = await Promise.all(items.map(async (one) => ({ ...one, bytes: await contentOf(one.id) })));
+    const output = bodies.find(({ kind }) => kind === 'output')!.bytes.toString();
+    expect(output).toContain('committed');
+    for (const { name, kind, bytes } of bodies) {
+      expect(bytes.includes(CANARY), name).toBe(false);
+      if (kind === 'agent_commits') expect(objectsIn(bytes), name).not.toContain(SECRET_BLOB);
+    }
+    if (gate) await stack.operator.call('approve_gate', { gate_id: gate.id, digest: gate.digest }, { idempotencyKey: 'borrow-approve' });
+    await stack.operator.call('integrate_change', { change_id: change!.id }, { idempotencyKey: 'borrow-land' });
+    const head = git(repo, 'rev-parse', 'main');
+    expect(git(repo, 'ls-tree', '-r', '--name-only', head).split('\n')).not.toContain('stolen.txt');
+    expect(() => git(repo, 'cat-file', '-e', SECRET_BLOB)).toThrow();
+    expect(git(repo, 'log', '-1', '--format=%an %ae %s', head)).not.toMatch(/Owner|owner@|stolen/);
   });
 });
 

@@ -182,7 +182,10 @@ describe('an advertise', () => {
     expect((await connector.advertise(first, second, old)).accepted.toSorted()).toEqual(all);
     const { delegation } = second;
     const sig = Buffer.alloc(64).toString('base64');
-    const unsigned = { ...delegation, delegation: { ...delegation.delegation, signatures: [{ ...delegation.delegation.signatures[0]!, sig }] } };
+    const unsigned = {
+      ...delegation,
+      delegation: { ...delegation.delegation, signatures: [{ ...delegation.delegation.signatures[0]!, sig }] },
+    };
     expect(tell(await connector.advertise({ ...second, delegation: unsigned }))).toEqual(['delegation_invalid']);
     expect((await connector.advertise(second, connector.descriptor(newer, { sequence: 2 }))).refused).toEqual([]);
     expect(tell(await connector.advertise(old))).toEqual(['instance_moved']);

@@ -1,4 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
+import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { OperationName } from '@fairlead/shared/contract/operations/table';
 import { digestOf } from '../core/digest.ts';
 import type { Cause, InstanceRecord, RunRecord, StepRecord } from '../core/records.ts';
@@ -66,6 +67,20 @@ export const ownStep = (read: Reads, asker: Asker, id: string): StepRecord => {
 /** @throws FairleadError `run_not_open` */
 export const checkOpen = (run: RunRecord): void => {
   if (run.state !== 'open') throw new FairleadError('run_not_open', { detail: `The run is ${run.state}`, more: { state: run.state } });
+};
+
+/**
+ * Whether one more step may wait. The owner finds room however much planners ask for, and a planner however much another one does.
+ * @throws FairleadError `queue_full`
+ */
+export const checkQueue = (read: Reads, asker: Asker): void => {
+  const full = (detail: string) => new FairleadError('queue_full', { detail });
+  const waiting = read.queueLength();
+  if (waiting >= LIMITS.queue.value) throw full(`${waiting} steps wait.`);
+  if (!asker.remote || waiting < LIMITS.queue_per_planner.value) return;
+  if (read.queuedBy(subjectOf(asker)) >= LIMITS.queue_per_planner.value)
+    throw full(`${LIMITS.queue_per_planner.value} steps of this planner wait.`);
+  if (read.queuedRemotely() >= LIMITS.queue_remote.value) throw full(`${LIMITS.queue_remote.value} steps of planners wait.`);
 };
 
 /** @throws FairleadError `halted` */

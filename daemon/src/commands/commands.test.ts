@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ERRORS } from '@fairlead/shared/contract/error-table';
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newResourceId } from '@fairlead/shared/contract/ids';
+import { LIMITS } from '@fairlead/shared/contract/limits';
 import { ProjectPolicy } from '@fairlead/shared/contract/project-policy';
 import { OPERATIONS, type CallOf } from '@fairlead/shared/contract/operations/table';
 import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
@@ -292,6 +293,29 @@ describe('stopping and trying again', () => {
     expect(row(working.id)).toMatchObject({ state: 'preparing', stop_why: 'cancel' });
     expect((await failure(commands.cancel_run({ run_id: id }, operator))).code).toBe('transition_refused');
   });
+
+  it('one planner cannot fill the queue for another, nor all of them for the owner', async () => {
+    const { queue, queue_remote, queue_per_planner } = LIMITS;
+    const id = (await run()).id;
+    const fill = async (asker: Asker, count: number) => {
+      const keyed = () => ({ ...asker, idempotency_key: newResourceId('art', instance) });
+      const asks = Array.from({ length: count }, () =>
+        submit(PATCH, keyed(), id).then(
+          () => undefined,
+          ({ code }: FairleadError) => code,
+        ),
+      );
+      return Promise.all(asks);
+    };
+    const full = async (asker: Asker, count: number) => {
+      expect(new Set(await fill(asker, count))).toEqual(new Set([undefined]));
+      expect(await fill(asker, 1)).toEqual(['queue_full']);
+    };
+    for (let at = 0; at < queue_remote.value / queue_per_planner.value; at++)
+      await full(await planner({}, `planner:${at}`), queue_per_planner.value);
+    expect(await fill(await planner({}, 'planner:late'), 1)).toEqual(['queue_full']);
+    await full(operator, queue.value - queue_remote.value);
+  }, 60_000);
 
   it("retries what failed; the machine's own doubts are retried at the machine", async () => {
     const asker = await planner({ steps: 2 });

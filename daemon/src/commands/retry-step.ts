@@ -1,5 +1,4 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
-import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Step } from '@fairlead/shared/contract/resources';
 import { STEP_STATES } from '@fairlead/shared/contract/states';
 import type { TaskSpec } from '@fairlead/shared/contract/task';
@@ -8,7 +7,7 @@ import type { Reads } from '../ledger/ledger.ts';
 import { stepNow } from '../ledger/views.ts';
 import { checkGrantedTask } from '../policy/grant.ts';
 import { subjectOf } from '../policy/subject.ts';
-import { causeOf, checkNotHalted, checkOpen, ownRun, ownStep, scopeOf, servedInstance } from './asking.ts';
+import { causeOf, checkNotHalted, checkOpen, checkQueue, ownRun, ownStep, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
 import { putAway } from '../ledger/put-away.ts';
 import { checkExecutor } from './task-rules.ts';
@@ -66,7 +65,7 @@ export const retryStep =
         checkMayRetry(step, asker);
         checkOpen(ownRun(tx.read, asker, run_id));
         checkExecutor(deps, servedInstance(tx.read, asker, instance_id), step.executor_requested);
-        if (tx.read.queueLength() >= LIMITS.queue.value) throw new FairleadError('queue_full');
+        checkQueue(tx.read, asker);
         const task = tx.read.task(id)?.spec;
         checkArgvOfRetry(task, asker);
         if (asker.grant) {

@@ -1,6 +1,5 @@
 import { FairleadError } from '@fairlead/shared/contract/errors';
 import { newResourceId } from '@fairlead/shared/contract/ids';
-import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { InputOf } from '@fairlead/shared/contract/operations/table';
 import type { ExecutorInfo } from '@fairlead/shared/contract/executors';
 import type { Step } from '@fairlead/shared/contract/resources';
@@ -10,7 +9,7 @@ import { stepNow } from '../ledger/views.ts';
 import { effectivePolicy } from '../policy/effective.ts';
 import { checkGrantedTask } from '../policy/grant.ts';
 import { subjectOf } from '../policy/subject.ts';
-import { causeOf, checkNotHalted, checkOpen, ownRun, scopeOf, servedInstance } from './asking.ts';
+import { causeOf, checkNotHalted, checkOpen, checkQueue, ownRun, scopeOf, servedInstance } from './asking.ts';
 import type { Asker, Command, CommandDeps } from './command.ts';
 import { checkArgv, checkBase, checkCanValidate, checkExecutor, checkFallback, checkSubstance, patchOf, titleOf } from './task-rules.ts';
 
@@ -84,7 +83,7 @@ export const submitTask =
         checkNotHalted(tx.read);
         servedInstance(tx.read, asker, instance.id);
         checkOpen(ownRun(tx.read, asker, run.id));
-        if (tx.read.queueLength() >= LIMITS.queue.value) throw new FairleadError('queue_full');
+        checkQueue(tx.read, asker);
         if (asker.grant) tx.spend(asker.grant.id, { steps: 1, wall_ms: timeout_ms });
         const step = tx.add.step(
           {

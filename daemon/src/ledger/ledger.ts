@@ -52,6 +52,10 @@ export interface Reads {
   /** Ids of the steps that wait for their turn, next first. */
   queued(limit?: number): string[];
   queueLength(): number;
+  /** Waiting steps that came through a relay. */
+  queuedRemotely(): number;
+  /** Waiting steps that a subject (`policy/subject`) submitted. */
+  queuedBy(subject: string): number;
   /** Place in the queue, 1 is next; null for a step that does not wait. */
   position(step: Pick<StepRecord, 'state' | 'queue_order'>): number | null;
   task(stepId: string): TaskRecord | undefined;

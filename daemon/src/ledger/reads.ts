@@ -52,6 +52,8 @@ const stepReads = (late: LateWrites, tables: Tables) => {
   const inEndState = tables.steps.select('where state = @state order by queue_order');
   const queued = late.reader("select id from steps where state = 'queued' order by queue_order limit ?", 'one');
   const queueLength = late.reader("select count(*) from steps where state = 'queued'", 'one');
+  const queuedRemotely = late.reader("select count(*) from steps where state = 'queued' and remote = 1", 'one');
+  const queuedBy = late.reader("select count(*) from steps where state = 'queued' and json_extract(asked_by, '$[0]') = ?", 'one');
   const position = late.reader("select count(*) from steps where state = 'queued' and queue_order <= ?", 'one');
   const attempts = tables.attempts.select('where step_id = @step_id order by number');
   const activeAttempts = tables.attempts.select("where state = 'active' order by id");
@@ -73,6 +75,8 @@ const stepReads = (late: LateWrites, tables: Tables) => {
     },
     queued: (limit = -1) => queued.all(limit) as string[],
     queueLength: () => queueLength.get() as number,
+    queuedRemotely: () => queuedRemotely.get() as number,
+    queuedBy: (subject) => queuedBy.get(subject) as number,
     position: (step) => (step.state === 'queued' ? (position.get(step.queue_order) as number) : null),
     task: (stepId) => tables.tasks.get(stepId),
     attempt: (id) => tables.attempts.get(id),

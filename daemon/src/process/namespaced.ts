@@ -147,11 +147,7 @@ export const namespaced = (maker: Maker): Sandbox => ({
       // Why it was never reached is all that there is to say of the order.
       if (info !== '') order.output(Buffer.from(info), 'stderr');
     }
-    const ending = endingOf(
-      outer,
-      inner === undefined ? outer : await nameProcess(inner),
-      bridge !== undefined,
-    );
+    const ending = endingOf(outer, inner === undefined ? outer : await nameProcess(inner), bridge !== undefined);
     const inMemory = ['tmp', 'dev/shm', ...(order.home === undefined ? [INSIDE.home] : [])];
     const look = () => (inner === undefined ? Promise.resolve(undefined) : lookAtNamespace(`/proc/${inner}/root`, inMemory, limits));
     const grouped = group && { outOfMemory: group.outOfMemory, cleaned: group.remove };

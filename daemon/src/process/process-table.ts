@@ -77,8 +77,13 @@ export const startTokenOf = async (pid: number): Promise<string | undefined> => 
 export const nameProcess = async (pid: number): Promise<ProcessName> => ({ pid, started: (await startTokenOf(pid)) ?? 'ended' });
 
 /** The process that a record names, if it names one. */
-export const nameOf = ({ pid, pid_started }: { readonly pid: number | null; readonly pid_started: string | null }): ProcessName | undefined =>
-  pid === null || pid_started === null ? undefined : { pid, started: pid_started };
+export const nameOf = ({
+  pid,
+  pid_started,
+}: {
+  readonly pid: number | null;
+  readonly pid_started: string | null;
+}): ProcessName | undefined => (pid === null || pid_started === null ? undefined : { pid, started: pid_started });
 
 /** Whether exactly that process still runs (a zombie does not). */
 export const isAlive = async ({ pid, started }: ProcessName): Promise<boolean> => (await startTokenOf(pid)) === started;

@@ -8,6 +8,7 @@ import { EndingSource } from './ending.ts';
 import type { AnsweringChannel, AnsweringChannelOptions, AnsweringContext, WireAnswer } from './exchange.ts';
 import { createFairWriter } from './fair-writer.ts';
 import type { RelayFrame, Request, Response } from './frames.ts';
+import { InFlight } from './in-flight.ts';
 import { CLOSE, type Transport } from './transport.ts';
 
 interface Served {
@@ -37,7 +38,7 @@ export const createAnsweringChannel = (
   { handle, onAdvertised, onEnd }: AnsweringChannelOptions,
 ): AnsweringChannel => {
   const serving = new Map<number, Served>();
-  const perInstance = new Map<string, number>();
+  const inFlight = new InFlight();
   const writer = createFairWriter(transport);
   let refusedWith: { code: ErrorCode; detail: string } | undefined;
   let ended = false;
@@ -105,7 +106,8 @@ export const createAnsweringChannel = (
     return sendStream(served, head, whole ? once(body) : body);
   };
 
-  const enter = ({ id, instance_id: instance, time_left_ms: timeLeft }: Request): Served => {
+  const enter = (frame: Request): Served => {
+    const { id, instance_id: instance, time_left_ms: timeLeft } = frame;
     const until = new EndingSource();
     const cancelTimer = clock.after(timeLeft, () => drop(served, new FairleadError('deadline_exceeded')));
     const served: Served = {
@@ -122,20 +124,18 @@ export const createAnsweringChannel = (
       release: () => {
         cancelTimer();
         serving.delete(id);
-        const left = perInstance.get(instance)! - 1;
-        if (left === 0) perInstance.delete(instance);
-        else perInstance.set(instance, left);
+        inFlight.leave(frame);
       },
     };
     serving.set(id, served);
-    perInstance.set(instance, (perInstance.get(instance) ?? 0) + 1);
+    inFlight.enter(frame);
     return served;
   };
 
   const serve = async (frame: Request): Promise<void> => {
     const { t: _, id, ...request } = frame;
     if (serving.has(id)) throw new FairleadError('protocol_unsupported', { detail: 'The relay used the number of a request twice.' });
-    if (serving.size >= LIMITS.wire_pending.value || (perInstance.get(frame.instance_id) ?? 0) >= LIMITS.wire_pending_per_instance.value) {
+    if (inFlight.refuses(frame)) {
       // A relay that floods without reading the refusals must not fill this process with them.
       if (transport.buffered > LIMITS.wire_frame.value)
         throw new FairleadError('rate_limited', { detail: 'The relay asks more than it reads.' });

@@ -348,6 +348,19 @@ describe('bounds and fairness', () => {
     expect(new Set(await Promise.all(noisy.slice(0, limit)))).toEqual(new Set(['connector_offline']));
   });
 
+  it('one planner with many instances cannot fill the session', async () => {
+    const { relay } = join(({ principal }) => (principal.id === 'planner:noisy' ? new Promise(() => {}) : Promise.resolve(json({}))));
+    const [limit, each] = [LIMITS.wire_pending_per_principal.value, LIMITS.wire_pending_per_instance.value];
+    const instances = Array.from({ length: Math.ceil(limit / each) + 1 }, (_, at) => `ins_${'abcdefg'[at]!.repeat(26)}`);
+    const of = (id: string, instance_id: string, operation = 'get_step') =>
+      codeOf(relay.request(asked(operation, { instance_id, principal: { id, name: 'a planner' } }), READ));
+    const noisy = Array.from({ length: limit }, (_, at) => of('planner:noisy', instances[Math.floor(at / each)]!));
+    expect(await of('planner:noisy', instances.at(-1)!)).toBe('rate_limited');
+    expect(await of('planner:quiet', instances.at(-1)!)).toBe('none');
+    relay.refuse('draining');
+    expect(new Set(await Promise.all(noisy))).toEqual(new Set(['connector_offline']));
+  });
+
   it("a small answer does not wait for another instance's large ones", async () => {
     const { relay, pair } = join(async ({ instance_id }) =>
       json(instance_id === INSTANCES[0] ? { text: 'x'.repeat(2_000_000) } : { small: true }),

@@ -1,18 +1,18 @@
 import { ERRORS, type ErrorCode } from '../contract/error-table.ts';
 import { FairleadError } from '../contract/errors.ts';
-import { LIMITS } from '../contract/limits.ts';
 import type { Clock } from '../kit/clock.ts';
 import { createIncomingBytes, type IncomingBytes } from './byte-stream.ts';
 import { decodeFromConnector, encodeFrame, type Chunk, type Decoded } from './codec.ts';
 import type { RequestingChannel, RequestingChannelOptions, RequestOptions, WireAnswer, WireRequest } from './exchange.ts';
 import { createFairWriter, type FairWriter } from './fair-writer.ts';
 import type { ConnectorFrame, Response } from './frames.ts';
+import { InFlight } from './in-flight.ts';
 import { CLOSE, type Transport } from './transport.ts';
 
 const JSON_TYPE = 'application/json';
 
 interface Pending {
-  readonly instance: string;
+  readonly asked: WireRequest;
   readonly options: RequestOptions;
   readonly settle: { readonly resolve: (answer: WireAnswer) => void; readonly reject: (error: unknown) => void };
   sent: boolean;
@@ -35,7 +35,7 @@ class Requesting implements RequestingChannel {
   readonly #clock: Clock;
   readonly #options: RequestingChannelOptions;
   #pending: Map<number, Pending> | undefined;
-  #perInstance: Map<string, number> | undefined;
+  #inFlight: InFlight | undefined;
   #writer: FairWriter | undefined;
   #lastId = 0;
   #ended = false;
@@ -77,8 +77,7 @@ class Requesting implements RequestingChannel {
 
   #enter(id: number, entry: Pending): void {
     (this.#pending ??= new Map()).set(id, entry);
-    this.#perInstance ??= new Map();
-    this.#perInstance.set(entry.instance, (this.#perInstance.get(entry.instance) ?? 0) + 1);
+    (this.#inFlight ??= new InFlight()).enter(entry.asked);
   }
 
   /** Takes a request out of the table; whatever still comes for it is ignored. */
@@ -86,9 +85,7 @@ class Requesting implements RequestingChannel {
     const entry = this.#open.get(id);
     if (!entry) return undefined;
     this.#pending!.delete(id);
-    const left = this.#perInstance!.get(entry.instance)! - 1;
-    if (left === 0) this.#perInstance!.delete(entry.instance);
-    else this.#perInstance!.set(entry.instance, left);
+    this.#inFlight!.leave(entry.asked);
     entry.release();
     return entry;
   }
@@ -158,19 +155,17 @@ class Requesting implements RequestingChannel {
   }
 
   /** Why a request cannot even be sent. */
-  #refusal(instance: string, signal: AbortSignal | undefined): unknown {
+  #refusal(asked: WireRequest, signal: AbortSignal | undefined): unknown {
     if (this.#ended) return new FairleadError('connector_offline');
     if (signal?.aborted) return signal.reason;
-    const ofInstance = this.#perInstance?.get(instance) ?? 0;
-    if (this.pending >= LIMITS.wire_pending.value || ofInstance >= LIMITS.wire_pending_per_instance.value)
+    if (this.#inFlight?.refuses(asked))
       return new FairleadError('rate_limited', { detail: 'Too many requests for this machine are under way.' });
     return undefined;
   }
 
   request(asked: WireRequest, options: RequestOptions): Promise<WireAnswer> {
     return new Promise((resolve, reject) => {
-      const instance = asked.instance_id;
-      const refused = this.#refusal(instance, options.signal);
+      const refused = this.#refusal(asked, options.signal);
       if (refused !== undefined) return reject(refused);
       const id = ++this.#lastId;
       const aborted = () => this.#abandon(id, () => options.signal!.reason);
@@ -179,11 +174,11 @@ class Requesting implements RequestingChannel {
         cancelTimer();
         options.signal?.removeEventListener('abort', aborted);
       };
-      const entry: Pending = { instance, options, settle: { resolve, reject }, sent: false, stream: undefined, release };
+      const entry: Pending = { asked, options, settle: { resolve, reject }, sent: false, stream: undefined, release };
       options.signal?.addEventListener('abort', aborted);
       this.#enter(id, entry);
       const text = encodeFrame({ t: 'request', id, ...asked });
-      (this.#writer ??= createFairWriter(this.#transport)).write(instance, () => {
+      (this.#writer ??= createFairWriter(this.#transport)).write(asked.instance_id, () => {
         // It may have been given up while it waited for its turn.
         if (!this.#open.has(id)) return;
         entry.sent = true;
