@@ -182,6 +182,8 @@ describe('an agent that goes on', () => {
     const [first, second] = attempts(id);
     expect(second).toMatchObject({ resumed_from: first!.id, session: 'session-of-the-agent' });
     expect(shop.ledger.read.change(step.change_id!)!.files.map(({ path }) => path)).toEqual(['again.txt', 'good.txt']);
+    // What it had done when it reached the limit was never checked: it must not be there to be landed.
+    expect(shop.ledger.read.changes(id).map(({ state }) => state)).toEqual(['discarded', 'held']);
   });
 
   it('is told which checks failed when it is retried in its session', async () => {

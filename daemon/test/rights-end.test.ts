@@ -39,6 +39,30 @@ const share = (operations: readonly string[]): Promise<GrantRecord> =>
 const ended = async (): Promise<StepRecord> =>
   settled(shop, (await submit(shop, shop.run.id, { title: 'Shout', patch: shop.repository.patch({ 'src/a.txt': 'one\nTWO\n' }) })).id);
 
+/** A step is decided about, or stopped, in the very moment in which it concludes. */
+describe('a step on its way to its end', () => {
+  it('that is cancelled while its gate is being bound opens no gate', async () => {
+    const always = ProjectPolicy.parse({ version: 1, gates: { when: ['always'] } });
+    const stopNow = (id: string) => shop.ledger.record((tx) => void tx.requestStop(id, 'cancel', LOCAL));
+    shop = await openShop(FILES, { policy: () => always, beforeGate: stopNow });
+    expect(await ended()).toMatchObject({ state: 'cancelled', gate_id: null });
+    expect(shop.ledger.read.gates({ instance_id: INSTANCE, limit: 10 })).toEqual([]);
+  });
+
+  it('keeps its change while it is checked: to discard it is refused, with the way out', async () => {
+    shop = await openShop({ ...FILES, wait: 'yes\n' }, { policy: () => SLOW });
+    const patch = shop.repository.patch({ 'src/a.txt': 'one\nTWO\n' });
+    const { id } = await submit(shop, shop.run.id, { title: 'Shout', patch });
+    while (shop.ledger.read.step(id)!.state !== 'validating') await systemClock.sleep(20);
+    const change_id = shop.ledger.read.step(id)!.change_id!;
+    const discarded = shop.delivery.discard({ change_id }, { ...LOCAL, remote: false });
+    await expect(discarded).rejects.toMatchObject({ code: 'transition_refused' });
+    await shop.ledger.record((tx) => void tx.requestStop(id, 'cancel', LOCAL));
+    expect((await settled(shop, id)).state).toBe('cancelled');
+    expect(await shop.delivery.discard({ change_id }, { ...LOCAL, remote: false })).toMatchObject({ state: 'discarded' });
+  });
+});
+
 /** Checks of the tree that would land take a while, and rights may end meanwhile. */
 describe('a right that ends while an integration is under way', () => {
   const withdrawals = {

@@ -37,6 +37,8 @@ export interface WorkshopOptions {
   readonly secrets?: readonly string[];
   readonly parallelism?: number;
   readonly log?: LogLevel;
+  /** Happens while the content of a gate is being looked at, just before it opens. */
+  readonly beforeGate?: (stepId: string) => Promise<void>;
   /** Default: the target. */
   readonly policyRef?: string;
 }
@@ -111,7 +113,10 @@ export const openWorkshop = async (options: WorkshopOptions = {}) => {
   const runner = createRunner({
     ...shared,
     executors,
-    bindGate: (change, validations, digest) => bindGate(shared, change, validations, digest),
+    async bindGate(change, validations, digest) {
+      await options.beforeGate?.(change.step_id);
+      return bindGate(shared, change, validations, digest);
+    },
   });
   const delivery = createDelivery(shared);
   const recovered = await recover({ ...shared, executors, delivery });
