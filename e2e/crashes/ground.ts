@@ -63,7 +63,7 @@ export const isSettled = (step: Step): boolean => step.ended || step.state === '
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts again whatever was killed. A part that ends in any other way than it was told to is an error, said at the next question. */
-const supervise = (stack: Stack) => {
+const supervise = (stack: Stack, pids: ReadonlyMap<PartName, number>) => {
   const kills: Record<PartName, number> = { daemon: 0, connector: 0, relay: 0 };
   const reviving = new Map<PartName, Promise<void>>();
   const away = new Set<PartName>();
@@ -82,21 +82,30 @@ const supervise = (stack: Stack) => {
       }
       kills[part] += 1;
       if (away.has(part)) return;
-      const revival = stack
-        .start(part)
-        .then(() => watch(part))
+      const revival = start(part)
         .catch((error: unknown) => void (failure ??= error as Error))
         .finally(() => reviving.delete(part));
       reviving.set(part, revival);
     });
   };
+  /** Starts a part and watches it from then on. What was killed before it was ready is started once more. */
+  const start = async (part: PartName, ...args: readonly string[]): Promise<void> => {
+    try {
+      await stack.start(part, ...args);
+    } catch (error) {
+      if (!dying.delete(part)) throw error;
+      kills[part] += 1;
+      return start(part);
+    }
+    watch(part);
+  };
   for (const part of PARTS) watch(part);
   return {
     kills,
-    watch,
+    start,
     away,
     kill(part: PartName): boolean {
-      const { pid } = stack.parts[part];
+      const pid = pids.get(part)!;
       if (dying.has(part) || !isAlive(pid)) return false;
       dying.add(part);
       process.kill(pid, 'SIGKILL');
@@ -170,8 +179,10 @@ const deciderOf = async ({ admin, relayUrl }: Stack): Promise<Planner> => {
 export const layGround = async (options: StackOptions = {}): Promise<Ground> => {
   const wire = await tapWire();
   const project = { '.fairlead/project.yaml': POLICY, 'state.txt': 'ok\n' };
-  const stack = await raiseStack({ wire, project, config: CONFIG, share: SHARE, ...options });
-  const guard = supervise(stack);
+  const pids = new Map<PartName, number>();
+  const spawned = (part: PartName, pid: number) => void pids.set(part, pid);
+  const stack = await raiseStack({ wire, project, config: CONFIG, share: SHARE, spawned, ...options });
+  const guard = supervise(stack, pids);
   const close = async (): Promise<void> => {
     await guard.end();
     await stack.close();
@@ -204,14 +215,12 @@ export const layGround = async (options: StackOptions = {}): Promise<Ground> => 
       await stack.parts[part].kill();
       return async () => {
         guard.away.delete(part);
-        await stack.start(part);
-        guard.watch(part);
+        await guard.start(part);
       };
     },
     async restart(part, ...args) {
       await stack.parts[part].stop();
-      await stack.start(part, ...args);
-      guard.watch(part);
+      await guard.start(part, ...args);
     },
     standing: guard.standing,
     forget: () => void acknowledged.splice(0),

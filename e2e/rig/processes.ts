@@ -14,6 +14,8 @@ export interface Order {
   readonly cwd?: string;
   readonly stdin?: string;
   readonly timeoutMs?: number;
+  /** Told of a server's process before it is ready. */
+  readonly spawned?: (pid: number) => void;
 }
 
 export interface Running {
@@ -101,6 +103,7 @@ export const startServer = async (order: Order): Promise<Running> => {
   const child = launch(order, 'ignore');
   const ended = endOf(child);
   const log = keepTail(child);
+  if (child.pid !== undefined) order.spawned?.(child.pid);
   const running = {
     name,
     pid: child.pid ?? -1,

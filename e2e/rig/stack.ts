@@ -27,6 +27,8 @@ export interface StackOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A line that the connector takes to the relay, on which each message can be seen. */
   readonly wire?: TappedWire;
+  /** Told of each process of a part as it begins, which may be long before it is ready. */
+  readonly spawned?: (part: PartName, pid: number) => void;
   /** Told as each part stands. */
   readonly tell?: (text: string) => void;
 }
@@ -79,7 +81,7 @@ const startPart = (
   part: PartName,
   home: string,
   ports: Map<string, string>,
-  { env: extra, wire }: StackOptions,
+  { env: extra, wire, spawned }: StackOptions,
   args: readonly string[],
 ): Promise<Running> => {
   const env = { FAIRLEAD_HOME: home, HOME: join(home, 'user'), FAIRLEAD_LOG: 'warn', ...extra };
@@ -90,7 +92,7 @@ const startPart = (
     daemon: [...PROGRAMS.fairlead, 'serve', '--json', '--port', port],
     connector: [...PROGRAMS.connector, 'run', '--json'],
   }[part];
-  return startServer({ name: part, argv: [...argv, ...args], env, cwd: home });
+  return startServer({ name: part, argv: [...argv, ...args], env, cwd: home, spawned: (pid) => spawned?.(part, pid) });
 };
 
 const portOf = (running: Running): string => new URL(text(running.ready['url'])).port;
