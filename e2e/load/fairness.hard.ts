@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, get } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { downloadElsewhere } from '../rig/downloads.ts';
 import { doTask } from '../rig/planner.ts';
 import { raiseStack, type Stack } from '../rig/stack.ts';
 
@@ -85,8 +86,11 @@ describe('fairness', () => {
     const { items } = await stack.planner.call('list_artifacts', { step_id: stepIds[noisy]! });
     const artifact = items.find(({ name }) => name.endsWith('big.bin'))!;
     const alone = await quietTimes();
-    const busy = await beside(4, (agent) => fetchOnce(`/artifacts/${artifact.id}/content`, stack.plannerToken, agent));
+    const url = `${stack.relayUrl}/api/v2/artifacts/${artifact.id}/content`;
+    const noise = downloadElsewhere(url, stack.plannerToken, { copies: 4 });
+    const busy = await quietTimes().finally(() => noise.stop());
     await annotate(judge(alone, busy));
+    expect(new Set(await noise.digests)).toEqual(new Set([artifact.sha256]));
   });
 
   it('at the relay: a planner that floods an instance does not hold up another planner at another one', async ({ annotate }) => {

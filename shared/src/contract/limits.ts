@@ -15,7 +15,11 @@ export const LIMITS = {
   inline_json: limit(4 * MiB, 'bytes', 'larger answers travel as a byte stream on the wire'),
   wire_frame: limit(12 * MiB, 'bytes', 'a request of the largest body, escaped, in one frame'),
   wire_chunk: limit(64 * KiB, 'bytes', 'one binary frame of a stream'),
-  wire_credit: limit(MiB, 'bytes', 'unacknowledged bytes of one stream, so that any artifact passes in bounded memory'),
+  wire_credit: limit(
+    256 * KiB,
+    'bytes',
+    'unacknowledged bytes of one stream: what is asked meanwhile waits behind them, and a line of 50 ms carries 5 MiB a second',
+  ),
   wire_pending: limit(512, 'items', 'requests in flight on one connector session'),
   wire_pending_per_instance: limit(128, 'items', 'so that one noisy instance cannot fill a session'),
   wire_pending_per_principal: limit(256, 'items', 'so that one planner with many instances cannot fill a session'),
