@@ -142,8 +142,9 @@ const closing =
     await Promise.race([parts.planner.drain(), base.clock.sleep(grace, cancelled.signal).catch(() => {})]);
     cancelled.abort();
     // The HTTP server counts the connectors' sockets, so they go first; what they still owed fails at once.
-    parts.hub.close();
+    const ended = parts.hub.close();
     sockets.close();
+    await ended;
     await parts.mcp.close();
     await served;
     // The audit's last turn may still hold what the sessions said as they ended.

@@ -1,4 +1,6 @@
 import type { ErrorCode } from '@fairlead/shared/contract/error-table';
+import { LIMITS } from '@fairlead/shared/contract/limits';
+import type { Backoff } from '@fairlead/shared/kit/backoff';
 
 /** Refusals that only a person changes. Coming back at once would only fill the relay's audit. */
 const BY_DECISION: ReadonlySet<ErrorCode> = new Set([
@@ -9,6 +11,13 @@ const BY_DECISION: ReadonlySet<ErrorCode> = new Set([
   'protocol_unsupported',
   'rate_limited',
 ]);
+const DECISION_MS = 2_000;
 
-/** The shortest wait before the relay is dialled again after this error, in milliseconds; the backoff may make it longer. */
-export const reconnectFloor = (code: ErrorCode): number => (BY_DECISION.has(code) ? 2_000 : 0);
+/**
+ * How long to wait before the relay is dialled again after this error, in milliseconds. A relay that says that it drains will be back in a
+ * moment: to knock meanwhile would only teach patience that then keeps the machine away.
+ */
+export const pauseAfter = (code: ErrorCode, backoff: Backoff, random: () => number): number => {
+  if (code === 'draining') return LIMITS.restart_pause.value + Math.round(random() * LIMITS.restart_spread.value);
+  return Math.max(BY_DECISION.has(code) ? DECISION_MS : 0, backoff.next());
+};

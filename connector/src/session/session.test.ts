@@ -4,6 +4,7 @@ import { manualClock } from '@fairlead/shared/kit/clock';
 import { createLog } from '@fairlead/shared/kit/log';
 import { generateKey } from '@fairlead/shared/kit/signature';
 import { createRequestingChannel } from '@fairlead/shared/wire/requesting-channel';
+import { encodeFrame } from '@fairlead/shared/wire/codec';
 import { greetConnector } from '@fairlead/shared/wire/greeting';
 import { memoryPair, type MemoryPair } from '@fairlead/shared/wire/memory-pair';
 import * as fc from 'fast-check';
@@ -84,6 +85,30 @@ describe('reconnecting', () => {
       }),
       { numRuns: 20 },
     );
+  });
+
+  it('gives a relay that drains a moment to be started again, and learns no patience from it', async () => {
+    const lines: MemoryPair[] = [];
+    const here = fixture(
+      async () => {
+        lines.push(honest(here.clock));
+        return lines.at(-1)!.left.transport;
+      },
+      () => 0.5,
+    );
+    const { clock, delays, session } = here;
+    session.start();
+    for (let round = 0; round < 3; round++) {
+      await settle();
+      expect(session.report.state).toBe('serving');
+      lines.at(-1)!.right.transport.sendText(encodeFrame({ t: 'refuse', code: 'draining' }));
+      await settle();
+      lines.at(-1)!.cut();
+      await settle();
+      await clock.advance(delays.at(-1)!);
+    }
+    await session.stop();
+    expect(delays).toEqual(Array(3).fill(LIMITS.restart_pause.value + LIMITS.restart_spread.value / 2));
   });
 
   it('begins anew after a session that lived, and goes on after one that did not', async () => {

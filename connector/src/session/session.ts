@@ -8,7 +8,7 @@ import type { Advertised, Descriptor } from '@fairlead/shared/wire/frames';
 import type { AnswerHandler, AnsweringChannel, ChannelEnd } from '@fairlead/shared/wire/exchange';
 import { greetRelay } from '@fairlead/shared/wire/greeting';
 import type { Transport } from '@fairlead/shared/wire/transport';
-import { reconnectFloor } from '../core/reconnect.ts';
+import { pauseAfter } from '../core/reconnect.ts';
 import { nextSession, type SessionEvent, type SessionState } from '../core/session-machine.ts';
 import type { Identity } from '../identity/identity.ts';
 
@@ -53,7 +53,8 @@ const NOTHING: SessionReport = { state: 'idle', sessionId: null, error: null, ne
 /** Keeps one session with the relay up. What follows what is decided in `core/session-machine`; here are only the line and the timers. */
 export const createSession = (parts: SessionParts): Session => {
   const { identity, clock, log } = parts;
-  const backoff = createBackoff({ base: LIMITS.reconnect_base.value, cap: LIMITS.reconnect_cap.value, random: parts.random ?? randomUnit });
+  const random = parts.random ?? randomUnit;
+  const backoff = createBackoff({ base: LIMITS.reconnect_base.value, cap: LIMITS.reconnect_cap.value, random });
   let report = NOTHING;
   let channel: AnsweringChannel | undefined;
   let welcomedAt: number | undefined;
@@ -75,7 +76,7 @@ export const createSession = (parts: SessionParts): Session => {
   const comeBack = (error: FairleadError) => {
     if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= LIMITS.session_lived.value) backoff.reset();
     welcomedAt = undefined;
-    const delay = Math.max(reconnectFloor(error.code), backoff.next());
+    const delay = pauseAfter(error.code, backoff, random);
     if (!move('lost', { error, sessionId: null, nextTry: delay }) || report.state !== 'waiting') return;
     log.info({ code: error.code, detail: error.message, again_in_ms: delay }, 'the line to the relay is down');
     cancelRetry = clock.after(delay, () => void connect());

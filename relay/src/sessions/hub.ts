@@ -39,8 +39,8 @@ export interface Hub {
   sessions(): number;
   /** Requests that wait for a connector's answer. */
   pending(): number;
-  /** Ends every session; connectors are told that the relay drains. */
-  close(): void;
+  /** Ends every session; connectors are told that the relay drains. Resolves when the last handshake has come to its end too. */
+  close(): Promise<void>;
 }
 
 export interface HubParts {
@@ -63,7 +63,9 @@ const COMES_AND_GOES: ReadonlySet<string> = new Set(['advertise', 'session_start
 export const openHub = (parts: HubParts): Hub => {
   const { store, clock, audit, log, registry } = parts;
   const sessions = new Map<string, Session>();
-  const handshakes = new Set<Transport>();
+  const handshakes = new Map<Transport, Promise<void>>();
+  // Counts what is done to connectors. Where nothing was, nobody needs to look again whether a connector may still be here.
+  let changes = 0;
   let closed = false;
 
   /** Session events tell what the relay did by itself; they hold nothing up. */
@@ -103,10 +105,10 @@ export const openHub = (parts: HubParts): Hub => {
   const advertise = (session: Session, key: string, instances: readonly Descriptor[]) => {
     if (sessions.get(session.connectorId) !== session) return;
     const about = { connectorId: session.connectorId, address: session.address };
-    const { accepted, refused, moved } = registry.advertise({ id: session.connectorId, key }, instances);
+    const { accepted, news, refused, moved } = registry.advertise({ id: session.connectorId, key }, instances);
     for (const { instance_id, error } of refused)
       note('advertise', error.code, { ...about, instance: instance_id, detail: { detail: error.message } });
-    for (const { id } of accepted) note('advertise', 'ok', { ...about, instance: id });
+    for (const { id } of news) note('advertise', 'ok', { ...about, instance: id });
     const tell = refused.map(({ instance_id, error }) => ({ instance_id, code: error.code, detail: error.message }));
     session.channel.advertised({ accepted: accepted.map(({ id }) => id), refused: tell });
     for (const { instance_id, from } of moved) {
@@ -132,7 +134,7 @@ export const openHub = (parts: HubParts): Hub => {
     });
   };
 
-  const begin = (transport: Transport, greeted: Greeted, address: string) => {
+  const begin = (transport: Transport, greeted: Greeted, address: string, seen: number) => {
     // What the connector sent right behind its proof may be delivered before the session is there to hear of it.
     const line: { session?: Session; instances?: readonly Descriptor[]; end?: ChannelEnd } = {};
     const channel = createRequestingChannel(transport, clock, {
@@ -148,19 +150,43 @@ export const openHub = (parts: HubParts): Hub => {
     const session: Session = { id: greeted.sessionId, connectorId: greeted.connectorId, address, channel };
     line.session = session;
     sessions.set(greeted.connectorId, session);
-    registry.arrived(greeted.connectorId);
     note('session_started', 'ok', { connectorId: greeted.connectorId, address, detail: { session_id: greeted.sessionId } });
     // What was revoked, or got another key, while the welcome was on its way ends here.
-    const now = store.connectors.byId(greeted.connectorId);
-    if (now?.state !== 'enabled') end(session, 'connector_disabled');
-    else if (now.key !== greeted.connectorKey) end(session, 'key_rotated');
+    const now = seen === changes ? undefined : store.connectors.byId(greeted.connectorId);
+    if (now && now.state !== 'enabled') end(session, 'connector_disabled');
+    else if (now && now.key !== greeted.connectorKey) end(session, 'key_rotated');
     else if (closed) end(session, 'draining');
     else if (line.instances) advertise(session, greeted.connectorKey, line.instances);
     delete line.instances;
     if (line.end) ended(session, line.end);
   };
 
+  const greet = async (transport: Transport, address: string): Promise<void> => {
+    let seen = changes;
+    try {
+      const greeted = await greetConnector(transport, {
+        clock,
+        relayKey: parts.key,
+        origin: parts.origin(),
+        find(id) {
+          seen = changes;
+          return store.connectors.byId(id);
+        },
+        accept({ connectorId }) {
+          const old = sessions.get(connectorId);
+          if (old) end(old, 'session_replaced');
+        },
+      });
+      begin(transport, greeted, address, seen);
+    } catch (error) {
+      const why = parts.countStranger(address, asError(error));
+      // An address that fails without end must not fill the audit.
+      if (why.code !== 'rate_limited') note('handshake', why.code, { address, detail: { detail: why.message } });
+    }
+  };
+
   const setConnectorState: Hub['setConnectorState'] = (connectorId, state) => {
+    changes += 1;
     store.atomically(() => store.connectors.setState(connectorId, state));
     const session = sessions.get(connectorId);
     if (state !== 'enabled' && session) end(session, 'connector_disabled');
@@ -169,27 +195,10 @@ export const openHub = (parts: HubParts): Hub => {
 
   return {
     registry,
-    async accept(transport, address) {
-      handshakes.add(transport);
-      try {
-        const greeted = await greetConnector(transport, {
-          clock,
-          relayKey: parts.key,
-          origin: parts.origin(),
-          find: (id) => store.connectors.byId(id),
-          accept({ connectorId }) {
-            const old = sessions.get(connectorId);
-            if (old) end(old, 'session_replaced');
-          },
-        });
-        begin(transport, greeted, address);
-      } catch (error) {
-        const why = parts.countStranger(address, asError(error));
-        // An address that fails without end must not fill the audit.
-        if (why.code !== 'rate_limited') note('handshake', why.code, { address, detail: { detail: why.message } });
-      } finally {
-        handshakes.delete(transport);
-      }
+    accept(transport, address) {
+      const greeting = greet(transport, address).finally(() => handshakes.delete(transport));
+      handshakes.set(transport, greeting);
+      return greeting;
     },
     online: (connectorId) => sessions.has(connectorId),
     channel: (connectorId) => sessions.get(connectorId)?.channel,
@@ -199,6 +208,7 @@ export const openHub = (parts: HubParts): Hub => {
       note('unenrolled', 'ok', { connectorId });
     },
     setConnectorKey(connector, key) {
+      changes += 1;
       store.atomically(() => store.connectors.setKey(connector, key, clock.now()));
       const session = sessions.get(connector.id);
       if (session) end(session, 'key_rotated');
@@ -206,13 +216,15 @@ export const openHub = (parts: HubParts): Hub => {
     },
     sessions: () => sessions.size,
     pending: () => [...sessions.values()].reduce((sum, { channel }) => sum + channel.pending, 0),
-    close() {
+    async close() {
       closed = true;
-      for (const transport of handshakes) transport.destroy();
+      const greetings = [...handshakes];
+      for (const [transport] of greetings) transport.destroy();
       for (const session of sessions.values()) {
         registry.left(session.connectorId);
         end(session, 'draining');
       }
+      await Promise.all(greetings.map(([, greeting]) => greeting));
       registry.close();
     },
   };

@@ -30,6 +30,8 @@ export interface Advertiser {
 export interface Taken {
   /** Instances that this connector serves from now on. */
   readonly accepted: InstanceRow[];
+  /** Those of them of which something is new, and not only that their connector is here again. */
+  readonly news: InstanceRow[];
   readonly refused: { readonly instance_id: string; readonly error: FairleadError }[];
   /** Instances that another connector served until now. */
   readonly moved: { readonly instance_id: string; readonly from: string }[];
@@ -43,8 +45,6 @@ export interface Registry {
   /** Shared ones, by id; also of connectors that are away. */
   shared(): InstanceRow[];
   sharedBy(connectorId: string): InstanceRow[];
-  /** Notes that a connector is here. */
-  arrived(connectorId: string): void;
   /** Notes when a connector was last there. */
   left(connectorId: string): void;
   /** Writes what was noted and is not on the disk yet. */
@@ -172,7 +172,7 @@ export const openRegistry = ({
 
   return {
     advertise(connector, descriptors) {
-      const taken: Taken = { accepted: [], refused: [], moved: [] };
+      const taken: Taken = { accepted: [], news: [], refused: [], moved: [] };
       const judged = new Map<string, ReturnType<typeof claim>>();
       for (const descriptor of descriptors) {
         try {
@@ -186,10 +186,10 @@ export const openRegistry = ({
       }
       const missing = sharedBy(connector.id).filter((row) => !judged.has(row.id));
       const withdrawn = missing.map((row) => ({ ...row, withdrawn_at: clock.now() }));
-      const changed = [...judged.values()].map(({ row }) => row).filter((row) => !saysTheSame(row, byPrefix.get(row.prefix)));
+      taken.news.push(...[...judged.values()].map(({ row }) => row).filter((row) => !saysTheSame(row, byPrefix.get(row.prefix))));
       // Most connectors come back with what is known already, and after a restart all at once: that is not worth a write each.
-      if (changed.length + withdrawn.length > 0)
-        store.atomically(() => [...changed, ...withdrawn].forEach((row) => store.instances.put(row)));
+      if (taken.news.length + withdrawn.length > 0)
+        store.atomically(() => [...taken.news, ...withdrawn].forEach((row) => store.instances.put(row)));
       presence.seen(connector.id, [...judged.keys()]);
       withdrawn.forEach(remember);
       for (const { row, from } of judged.values()) {
@@ -202,7 +202,6 @@ export const openRegistry = ({
     find: (prefix) => byPrefix.get(prefix),
     shared: () => [...byPrefix.values()].filter((row) => row.withdrawn_at === null).sort((a, b) => (a.id < b.id ? -1 : 1)),
     sharedBy,
-    arrived: (connectorId) => presence.seen(connectorId, []),
     left(connectorId) {
       const rows = sharedBy(connectorId).map((row) => ({ ...row, last_seen_at: clock.now() }));
       rows.forEach(remember);

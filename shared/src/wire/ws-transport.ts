@@ -300,7 +300,10 @@ export const createSocketServer = (options: {
       } catch (error) {
         return refuseUpgrade(raw, error instanceof FairleadError ? error : new FairleadError('internal', { cause: error }));
       }
+      // What is said first leaves in one write with the answer to the upgrade.
+      raw.cork();
       server.handleUpgrade(request, raw, head, (socket) => options.onTransport(socketTransport(socket, raw, options.clock), request));
+      setImmediate(() => raw.uncork());
     },
     close() {
       for (const socket of server.clients) {
