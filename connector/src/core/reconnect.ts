@@ -1,6 +1,5 @@
 import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 import { LIMITS } from '@fairlead/shared/contract/limits';
-import type { Backoff } from '@fairlead/shared/kit/backoff';
 
 /** Refusals that only a person changes. Coming back at once would only fill the relay's audit. */
 const BY_DECISION: ReadonlySet<ErrorCode> = new Set([
@@ -16,8 +15,9 @@ const DECISION_MS = 2_000;
 /**
  * How long to wait before the relay is dialled again after this error, in milliseconds. A relay that says that it drains will be back in a
  * moment: to knock meanwhile would only teach patience that then keeps the machine away.
+ * @param patience draws the next wait of a growing patience @param random from 0 up to but not including 1
  */
-export const pauseAfter = (code: ErrorCode, backoff: Backoff, random: () => number): number => {
+export const pauseAfter = (code: ErrorCode, patience: () => number, random: () => number): number => {
   if (code === 'draining') return LIMITS.restart_pause.value + Math.round(random() * LIMITS.restart_spread.value);
-  return Math.max(BY_DECISION.has(code) ? DECISION_MS : 0, backoff.next());
+  return Math.max(BY_DECISION.has(code) ? DECISION_MS : 0, patience());
 };

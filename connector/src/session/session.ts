@@ -76,7 +76,7 @@ export const createSession = (parts: SessionParts): Session => {
   const comeBack = (error: FairleadError) => {
     if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= LIMITS.session_lived.value) backoff.reset();
     welcomedAt = undefined;
-    const delay = pauseAfter(error.code, backoff, random);
+    const delay = pauseAfter(error.code, backoff.next, random);
     if (!move('lost', { error, sessionId: null, nextTry: delay }) || report.state !== 'waiting') return;
     log.info({ code: error.code, detail: error.message, again_in_ms: delay }, 'the line to the relay is down');
     cancelRetry = clock.after(delay, () => void connect());
