@@ -77,7 +77,6 @@ export const createScheduler = (options: SchedulerOptions): Scheduler => {
   const heard = (events: readonly EventRecord[]): void => {
     for (const event of events) {
       if (event.type === 'step.stop_requested' && event.step_id) stop(event.step_id);
-      if (event.type === 'daemon.halted') for (const { stop } of active.values()) stop.abort('cancel' satisfies StopReason);
       if (event.type === 'gate.approved' && taking) void integrateApproved(options, event);
       if (event.type === 'step.held' || event.type === 'gate.opened') timers.set();
       if (WAKING.has(event.type)) scheduler.wake();

@@ -70,7 +70,7 @@ const move = fc.oneof(
   },
 );
 export const moves = fc.array(move, { minLength: 3, maxLength: 25, size: 'max' });
-type Move = ReturnType<typeof moves.generate>['value'][number];
+export type Move = ReturnType<typeof moves.generate>['value'][number];
 
 /** What was answered, and so must hold from then on. */
 interface Told {
