@@ -92,7 +92,7 @@ export const ATTACKS: readonly Attack[] = [
         session.transport.sendText(`{"t":"credit","id":902,"bytes":${LIMITS.wire_credit.value}}`);
         if (left > 0) setTimeout(give, 20, left - 1);
       };
-      give(100);
+      give(900);
     },
   ],
 ];
