@@ -57,7 +57,7 @@ describe('Fairlead changes Fairlead, in a clone of its own repository', () => {
     const told = await demo(
       '\n/** Longer than this nobody waits for a reconnection. */\nconst LONGEST_MS = 60_000;\nexport const isLong = (ms: number): boolean => ms > LONGEST_MS;',
     );
-    expect(told).toMatchObject({
+    expect(told, JSON.stringify(told)).toMatchObject({
       ok: true,
       step: { state: 'completed' },
       integrated: { from: before, to: git(clone, 'rev-parse', 'HEAD') },
@@ -77,7 +77,7 @@ describe('Fairlead changes Fairlead, in a clone of its own repository', () => {
   ])('lands nothing that its %s refuses', async (check, line) => {
     const before = git(clone, 'rev-parse', 'HEAD');
     const told = await demo(line);
-    expect(told).toMatchObject({ ok: false, step: { state: 'failed_validation' }, integrated: null });
+    expect(told, JSON.stringify(told)).toMatchObject({ ok: false, step: { state: 'failed_validation' }, integrated: null });
     expect(told.validations.find(({ name }) => name === check)).toMatchObject({ passed: false });
     expect(git(clone, 'rev-parse', 'HEAD')).toBe(before);
   });
