@@ -93,9 +93,9 @@ const mayResume = ({ read }: Ledger, attemptId: string): boolean => {
 };
 
 /**
- * Takes up what the last daemon left in mid-flight, before anything is served: survivors are ended by the mark of their attempt and by pid and start time, each step
- * goes where decision 0005 says, interrupted integrations are settled by looking at the ref, and leftovers are removed.
- * It may be interrupted itself and done again. The scheduler then enters those again whose executor has ended.
+ * Takes up what the last daemon left in mid-flight, before anything is served: survivors are ended by the mark of their attempt and by pid
+ * and start time, each step goes where decision 0005 says, interrupted integrations are settled by looking at the ref, and leftovers are
+ * removed. It may be interrupted itself and done again. The scheduler then enters those again whose executor has ended.
  */
 export const recover = async ({ ledger, executors, workspaces, homes, artifacts, delivery, log }: RecoveryOptions): Promise<Recovered> => {
   const count = { requeued: 0, reentered: 0, cancelled: 0, indeterminate: 0, stuck: 0, survivors: 0, integrations: 0 };

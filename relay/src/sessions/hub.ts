@@ -152,9 +152,10 @@ export const openHub = (parts: HubParts): Hub => {
     sessions.set(greeted.connectorId, session);
     note('session_started', 'ok', { connectorId: greeted.connectorId, address, detail: { session_id: greeted.sessionId } });
     // What was revoked, or got another key, while the welcome was on its way ends here.
-    const now = seen === changes ? undefined : store.connectors.byId(greeted.connectorId);
-    if (now && now.state !== 'enabled') end(session, 'connector_disabled');
-    else if (now && now.key !== greeted.connectorKey) end(session, 'key_rotated');
+    const asSeen = { state: 'enabled', key: greeted.connectorKey };
+    const now = seen === changes ? asSeen : store.connectors.byId(greeted.connectorId);
+    if (now?.state !== 'enabled') end(session, 'connector_disabled');
+    else if (now.key !== greeted.connectorKey) end(session, 'key_rotated');
     else if (closed) end(session, 'draining');
     else if (line.instances) advertise(session, greeted.connectorKey, line.instances);
     delete line.instances;

@@ -8,7 +8,7 @@ import { EndingSource } from './ending.ts';
 import type { AnsweringChannel, AnsweringChannelOptions, AnsweringContext, WireAnswer } from './exchange.ts';
 import { createFairWriter } from './fair-writer.ts';
 import type { RelayFrame, Request, Response } from './frames.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight, whoAsks } from './in-flight.ts';
 import { CLOSE, type Transport } from './transport.ts';
 
 interface Served {
@@ -108,6 +108,7 @@ export const createAnsweringChannel = (
 
   const enter = (frame: Request): Served => {
     const { id, instance_id: instance, time_left_ms: timeLeft } = frame;
+    const who = whoAsks(frame);
     const until = new EndingSource();
     const cancelTimer = clock.after(timeLeft, () => drop(served, new FairleadError('deadline_exceeded')));
     const served: Served = {
@@ -124,11 +125,11 @@ export const createAnsweringChannel = (
       release: () => {
         cancelTimer();
         serving.delete(id);
-        inFlight.leave(frame);
+        inFlight.leave(who);
       },
     };
     serving.set(id, served);
-    inFlight.enter(frame);
+    inFlight.enter(who);
     return served;
   };
 

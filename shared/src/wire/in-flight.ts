@@ -1,7 +1,10 @@
 import { LIMITS } from '../contract/limits.ts';
 import type { WireRequest } from './exchange.ts';
 
-type Who = Pick<WireRequest, 'instance_id' | 'principal'>;
+/** What is kept of a request for as long as it is under way; its input may be large. */
+export type Who = Pick<WireRequest, 'instance_id' | 'principal'>;
+
+export const whoAsks = ({ instance_id, principal }: Who): Who => ({ instance_id, principal });
 
 const add = (counts: Map<string, number>, key: string, by: 1 | -1): void => {
   const now = (counts.get(key) ?? 0) + by;

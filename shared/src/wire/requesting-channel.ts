@@ -6,13 +6,13 @@ import { decodeFromConnector, encodeFrame, type Chunk, type Decoded } from './co
 import type { RequestingChannel, RequestingChannelOptions, RequestOptions, WireAnswer, WireRequest } from './exchange.ts';
 import { createFairWriter, type FairWriter } from './fair-writer.ts';
 import type { ConnectorFrame, Response } from './frames.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight, whoAsks, type Who } from './in-flight.ts';
 import { CLOSE, type Transport } from './transport.ts';
 
 const JSON_TYPE = 'application/json';
 
 interface Pending {
-  readonly asked: WireRequest;
+  readonly who: Who;
   readonly options: RequestOptions;
   readonly settle: { readonly resolve: (answer: WireAnswer) => void; readonly reject: (error: unknown) => void };
   sent: boolean;
@@ -77,7 +77,7 @@ class Requesting implements RequestingChannel {
 
   #enter(id: number, entry: Pending): void {
     (this.#pending ??= new Map()).set(id, entry);
-    (this.#inFlight ??= new InFlight()).enter(entry.asked);
+    (this.#inFlight ??= new InFlight()).enter(entry.who);
   }
 
   /** Takes a request out of the table; whatever still comes for it is ignored. */
@@ -85,7 +85,7 @@ class Requesting implements RequestingChannel {
     const entry = this.#open.get(id);
     if (!entry) return undefined;
     this.#pending!.delete(id);
-    this.#inFlight!.leave(entry.asked);
+    this.#inFlight!.leave(entry.who);
     entry.release();
     return entry;
   }
@@ -174,7 +174,7 @@ class Requesting implements RequestingChannel {
         cancelTimer();
         options.signal?.removeEventListener('abort', aborted);
       };
-      const entry: Pending = { asked, options, settle: { resolve, reject }, sent: false, stream: undefined, release };
+      const entry: Pending = { who: whoAsks(asked), options, settle: { resolve, reject }, sent: false, stream: undefined, release };
       options.signal?.addEventListener('abort', aborted);
       this.#enter(id, entry);
       const text = encodeFrame({ t: 'request', id, ...asked });
