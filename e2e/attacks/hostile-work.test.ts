@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { doTask } from '../rig/planner.ts';
+import { contentOf, doTask } from '../rig/planner.ts';
 import { git, makeRepository, writeFiles } from '../rig/repositories.ts';
 import { raiseStack, type Stack, type StackInstance } from '../rig/stack.ts';
 import { CANARY, napping, plantLoot, thief, type Theft } from './loot.ts';
@@ -121,16 +121,9 @@ const printedBy = async (stepId: string): Promise<string> => {
   return [...bodies, ...checks.map(({ output_tail }) => output_tail)].join('\n');
 };
 
-const contentOf = async (artifactId: string): Promise<Buffer> => {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of await stack.operator.stream('get_artifact_content', { artifact_id: artifactId })) chunks.push(chunk);
-  return Buffer.concat(chunks);
-};
-
 /** The objects that a bundle brings, as a repository that has nothing else sees them. */
 const objectsIn = (bundle: Buffer): string => {
   const empty = mkdtempSync(join(folder, 'empty-'));
-  writeFileSync(join(empty, 'bundle'), bundle);
   git(empty, 'init', '-q');
   // What it stands on is not here, so that only its pack can be unpacked.
   const pack = bundle.subarray(bundle.indexOf('PACK'));
@@ -227,7 +220,7 @@ describe("an executor that lends itself another repository's objects", { timeout
     const { step, change, gate } = await doTask(stack.planner, id, { title: 'Borrow', goal: 'x', executor: 'command.borrow' });
     expect(change!.files.map(({ path }) => path)).toEqual(['src/a.txt']);
     const { items } = await stack.operator.call('list_artifacts', { step_id: step.id });
-    const bodies = await Promise.all(items.map(async (one) => ({ ...one, bytes: await contentOf(one.id) })));
+    const bodies = await Promise.all(items.map(async (one) => ({ ...one, bytes: await contentOf(stack.operator, one.id) })));
     const output = bodies.find(({ kind }) => kind === 'output')!.bytes.toString();
     expect(output).toContain('committed');
     for (const { name, kind, bytes } of bodies) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../rig/processes.ts';
+import { residentOf, until } from '../rig/processes.ts';
 import { codeOf, raiseStage, type Stage } from './stage.ts';
 
 const MIB = 1024 * 1024;
@@ -20,7 +20,6 @@ describe('a relay that proved itself', () => {
   afterAll(() => stage?.close());
 
   const served = async () => (await stage.ask('get_instance', stage.shared, { instance_id: stage.shared.id })).id === stage.shared.id;
-  const residentOf = (pid: number): number => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 
   it('and floods the line with pings that it does not let answer is left, and dialled again', { timeout: 60_000 }, async ({ annotate }) => {
     const session = await stage.session();

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Artifact } from '@fairlead/shared/contract/resources';
 import { downloadElsewhere } from '../rig/downloads.ts';
 import { doTask } from '../rig/planner.ts';
+import { residentOf } from '../rig/processes.ts';
 import { raiseStack, type Stack } from '../rig/stack.ts';
 
 const MIB = 1024 * 1024;
@@ -22,8 +22,6 @@ let left = ${SIZE / MIB};
 const write = () => { while (left-- > 0) if (!out.write(randomFillSync(Buffer.alloc(${MIB})))) return out.once('drain', write); out.end(); };
 write();
 `;
-
-const residentOf = (pid: number): number => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 
 const p99 = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length * 0.99)]!;
 

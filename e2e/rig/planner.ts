@@ -19,17 +19,20 @@ export interface Planner {
 export const clientFor = (url: string, prefix: '/api/v1' | '/api/v2', token: string): Client =>
   createClient({ url, prefix, token, transport: nodeTransport() });
 
+/** The bytes of an artifact, as a client may read them. */
+export const contentOf = async (client: Client, artifactId: string): Promise<Buffer> => {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await client.stream('get_artifact_content', { artifact_id: artifactId })) chunks.push(chunk);
+  return Buffer.concat(chunks);
+};
+
 /** A planner that uses the relay's HTTP API. Each write gets a key of its own, as a careful planner would do. */
 export const httpPlanner = (relayUrl: string, token: string): Planner => {
   const client = clientFor(relayUrl, '/api/v2', token);
   return {
     way: 'http',
     call: (name, input, key = randomUUID()) => client.call(name, input, OPERATIONS[name].effect === 'read' ? {} : { idempotencyKey: key }),
-    async content(artifactId) {
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of await client.stream('get_artifact_content', { artifact_id: artifactId })) chunks.push(chunk);
-      return Buffer.concat(chunks);
-    },
+    content: (artifactId) => contentOf(client, artifactId),
     close: async () => {},
   };
 };

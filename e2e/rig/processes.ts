@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
@@ -160,6 +161,9 @@ export const runJson = async <T = Record<string, unknown>>(order: Order): Promis
   if (code !== 0) throw new Error(`${order.name}: ${order.argv.slice(1).join(' ')} ended with ${code}\n${stdout}${stderr}`);
   return JSON.parse(stdout) as T;
 };
+
+/** Memory that a process has resident now, in bytes. Linux only. */
+export const residentOf = (pid: number): number => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024;
 
 /** Waits until something holds, looking every 50 ms. */
 export const until = async <T>(what: string, look: () => Promise<T | undefined | false>, timeoutMs = 20_000): Promise<T> => {
