@@ -44,7 +44,6 @@ const TARGETS = [
       'bench/stream',
       'bench/crowd',
       'bench/probe',
-      'scratch-reconnect',
       'bench/file-server',
     ].map((name) => `scripts/${name}.ts`),
     false,

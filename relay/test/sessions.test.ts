@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { LIMITS } from '@fairlead/shared/contract/limits';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { generateKey } from '@fairlead/shared/kit/signature';
 import { SUBPROTOCOL } from '@fairlead/shared/wire/frames';
@@ -114,6 +115,14 @@ describe('a session', () => {
         'transition_refused',
       );
   });
+});
+
+it('a relay that ends asks its connectors back over the longer, the more they are', async () => {
+  const ending = await testRelay();
+  const crowd = await Promise.all(Array.from({ length: 5 }, () => testConnector(ending)));
+  await ending.end();
+  const ends = await Promise.all(crowd.map(({ ended }) => ended));
+  expect(ends).toEqual(Array(5).fill(expect.objectContaining({ code: 'draining', spread: 5 * LIMITS.restart_pace.value })));
 });
 
 it('a connector that was renamed is listed by its new label, stays online, and the audit says who did it', async () => {

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pauseAfter } from '@fairlead/connector/core/reconnect';
 import { gather, joinCrowd, seeded, type Crowd, type Member } from '@fairlead/e2e/rig/crowd';
 import { LIMITS } from '@fairlead/shared/contract/limits';
 import { createBackoff } from '@fairlead/shared/kit/backoff';
@@ -57,8 +58,10 @@ const bare = async (url: string, file: string, seed: number): Promise<Pick<Crowd
   const members = membersOf(file);
   const words = wordsOf(members[0]!);
   const up = new Set<number>();
+  const spread = members.length * LIMITS.restart_pace.value;
   await gather(members.length, (at, isUp) => {
-    const backoff = createBackoff({ base: LIMITS.reconnect_base.value, cap: LIMITS.reconnect_cap.value, random: seeded(seed + at) });
+    const random = seeded(seed + at);
+    const backoff = createBackoff({ base: LIMITS.reconnect_base.value, cap: LIMITS.reconnect_cap.value, random });
     const dial = () => {
       const socket = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: LIMITS.handshake.value });
       socket.on('error', () => {});
@@ -70,8 +73,8 @@ const bare = async (url: string, file: string, seed: number): Promise<Pick<Crowd
         isUp();
       });
       socket.on('close', () => {
-        up.delete(at);
-        setTimeout(dial, backoff.next());
+        const code = up.delete(at) ? 'draining' : 'relay_not_running';
+        setTimeout(dial, pauseAfter({ code, spread }, backoff.next, random));
       });
     };
     dial();

@@ -87,7 +87,7 @@ describe('reconnecting', () => {
     );
   });
 
-  it('gives a relay that drains a moment to be started again, and learns no patience from it', async () => {
+  it('gives a relay that drains a moment to be started again, comes back within what it asks for, and learns no patience from it', async () => {
     const lines: MemoryPair[] = [];
     const here = fixture(
       async () => {
@@ -101,14 +101,14 @@ describe('reconnecting', () => {
     for (let round = 0; round < 3; round++) {
       await settle();
       expect(session.report.state).toBe('serving');
-      lines.at(-1)!.right.transport.sendText(encodeFrame({ t: 'refuse', code: 'draining' }));
+      lines.at(-1)!.right.transport.sendText(encodeFrame({ t: 'refuse', code: 'draining', spread_ms: 4000 }));
       await settle();
       lines.at(-1)!.cut();
       await settle();
       await clock.advance(delays.at(-1)!);
     }
     await session.stop();
-    expect(delays).toEqual(Array(3).fill(LIMITS.restart_pause.value + LIMITS.restart_spread.value / 2));
+    expect(delays).toEqual(Array(3).fill(LIMITS.restart_pause.value + 2000));
   });
 
   it('begins anew after a session that lived, and goes on after one that did not', async () => {

@@ -73,23 +73,23 @@ export const createSession = (parts: SessionParts): Session => {
     return true;
   };
 
-  const comeBack = (error: FairleadError) => {
+  const comeBack = (error: FairleadError, spread?: number) => {
     if (welcomedAt !== undefined && clock.monotonic() - welcomedAt >= LIMITS.session_lived.value) backoff.reset();
     welcomedAt = undefined;
-    const delay = pauseAfter(error.code, backoff.next, random);
+    const delay = pauseAfter({ code: error.code, spread }, backoff.next, random);
     if (!move('lost', { error, sessionId: null, nextTry: delay }) || report.state !== 'waiting') return;
     log.info({ code: error.code, detail: error.message, again_in_ms: delay }, 'the line to the relay is down');
     cancelRetry = clock.after(delay, () => void connect());
   };
 
-  const lineEnded = ({ code, detail }: ChannelEnd) => {
+  const lineEnded = ({ code, detail, spread }: ChannelEnd) => {
     channel = undefined;
     const error = new FairleadError(code ?? 'relay_not_running', { detail: detail || 'The line to the relay broke' });
     if (error.code === 'session_replaced' && move('replaced', { error, sessionId: null })) {
       log.error('this identity runs elsewhere; this connector stays down until it is started again');
       return;
     }
-    comeBack(error);
+    comeBack(error, spread);
   };
 
   const advertise = () => {

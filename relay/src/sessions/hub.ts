@@ -1,5 +1,6 @@
 import type { ErrorCode } from '@fairlead/shared/contract/error-table';
 import { FairleadError } from '@fairlead/shared/contract/errors';
+import { LIMITS } from '@fairlead/shared/contract/limits';
 import type { Clock } from '@fairlead/shared/kit/clock';
 import type { Log } from '@fairlead/shared/kit/log';
 import type { KeyPair } from '@fairlead/shared/kit/signature';
@@ -66,7 +67,8 @@ export const openHub = (parts: HubParts): Hub => {
   const handshakes = new Map<Transport, Promise<void>>();
   // Counts what is done to connectors. Where nothing was, nobody needs to look again whether a connector may still be here.
   let changes = 0;
-  let closed = false;
+  // Over how many milliseconds the connectors are to come back, once this relay has begun to close.
+  let spread: number | undefined;
 
   /** Session events tell what the relay did by itself; they hold nothing up. */
   const note = (
@@ -99,7 +101,7 @@ export const openHub = (parts: HubParts): Hub => {
 
   const end = (session: Session, why: ErrorCode) => {
     if (sessions.get(session.connectorId) === session) sessions.delete(session.connectorId);
-    session.channel.refuse(why);
+    session.channel.refuse(why, why === 'draining' ? spread : undefined);
   };
 
   const advertise = (session: Session, key: string, instances: readonly Descriptor[]) => {
@@ -156,7 +158,7 @@ export const openHub = (parts: HubParts): Hub => {
     const now = seen === changes ? asSeen : store.connectors.byId(greeted.connectorId);
     if (now?.state !== 'enabled') end(session, 'connector_disabled');
     else if (now.key !== greeted.connectorKey) end(session, 'key_rotated');
-    else if (closed) end(session, 'draining');
+    else if (spread !== undefined) end(session, 'draining');
     else if (line.instances) advertise(session, greeted.connectorKey, line.instances);
     delete line.instances;
     if (line.end) ended(session, line.end);
@@ -218,7 +220,7 @@ export const openHub = (parts: HubParts): Hub => {
     sessions: () => sessions.size,
     pending: () => [...sessions.values()].reduce((sum, { channel }) => sum + channel.pending, 0),
     async close() {
-      closed = true;
+      spread = Math.min(sessions.size * LIMITS.restart_pace.value, LIMITS.reconnect_cap.value);
       const greetings = [...handshakes];
       for (const [transport] of greetings) transport.destroy();
       for (const session of sessions.values()) {

@@ -28,7 +28,7 @@ export const LIMITS = {
   reconnect_base: limit(500, 'ms', 'first reconnect delay, doubled with full jitter'),
   reconnect_cap: limit(30_000, 'ms', 'largest reconnect delay'),
   restart_pause: limit(1_000, 'ms', 'a relay that drains is started again as a rule, and nobody is there for a moment'),
-  restart_spread: limit(2_000, 'ms', 'over which its connectors come back after that, not all at once'),
+  restart_pace: limit(1, 'ms', 'for each of its connectors, over which they come back after that: as fast as one slow core greets them'),
   session_lived: limit(30_000, 'ms', 'a session of this age resets the reconnect delay'),
   request_deadline: limit(30_000, 'ms', 'a plain operation through all parts'),
   slow_deadline: limit(120_000, 'ms', 'operations that run git or validations before they answer'),

@@ -5,7 +5,7 @@ import type { Clock } from '../kit/clock.ts';
 import { createOutgoingCredit, type OutgoingCredit } from './byte-stream.ts';
 import { decodeFromRelay, encodeChunk, encodeFrame, encodeResponse } from './codec.ts';
 import { EndingSource } from './ending.ts';
-import type { AnsweringChannel, AnsweringChannelOptions, AnsweringContext, WireAnswer } from './exchange.ts';
+import type { AnsweringChannel, AnsweringChannelOptions, AnsweringContext, ChannelEnd, WireAnswer } from './exchange.ts';
 import { createFairWriter } from './fair-writer.ts';
 import type { RelayFrame, Request, Response } from './frames.ts';
 import { InFlight, whoAsks } from './in-flight.ts';
@@ -40,7 +40,7 @@ export const createAnsweringChannel = (
   const serving = new Map<number, Served>();
   const inFlight = new InFlight();
   const writer = createFairWriter(transport);
-  let refusedWith: { code: ErrorCode; detail: string } | undefined;
+  let refusedWith: ChannelEnd | undefined;
   let ended = false;
 
   const drop = (served: Served, reason: Error) => {
@@ -56,7 +56,7 @@ export const createAnsweringChannel = (
     for (const served of serving.values())
       drop(served, new FairleadError('connector_offline', { detail: 'The line to the relay has ended.' }));
     writer.flush();
-    onEnd({ code: refusedWith?.code ?? code, detail: refusedWith?.detail ?? detail });
+    onEnd(refusedWith ?? { code, detail });
   };
 
   const violated = (error: unknown) => {
@@ -171,7 +171,7 @@ export const createAnsweringChannel = (
         return onAdvertised({ accepted: frame.accepted, refused: frame.refused });
       case 'refuse': {
         const code = Object.hasOwn(ERRORS, frame.code) ? (frame.code as ErrorCode) : 'handshake_failed';
-        refusedWith = { code, detail: frame.detail ?? ERRORS[code].title };
+        refusedWith = { code, detail: frame.detail ?? ERRORS[code].title, spread: frame.spread_ms };
         transport.close(CLOSE.normal, 'refused');
         return finish(code, refusedWith.detail);
       }

@@ -215,7 +215,14 @@ describe('the end of the line', () => {
     expect(await write).toBe('outcome_unknown');
     await turns();
     expect(ends.relay?.code).toBe('session_replaced');
-    expect(ends.connector?.code).toBe('session_replaced');
+    expect(ends.connector).toMatchObject({ code: 'session_replaced', spread: undefined });
+  });
+
+  it('a relay that drains tells over how long it wants its connectors back', async () => {
+    const { relay, ends } = join(() => new Promise(() => {}));
+    relay.refuse('draining', 4000);
+    await turns();
+    expect(ends.connector).toMatchObject({ code: 'draining', spread: 4000 });
   });
 
   it('a connector that closes in good order ends the session once', async () => {

@@ -39,8 +39,11 @@ export interface RequestingChannel {
   advertised(result: Omit<Advertised, 't'>): void;
   /** How many requests wait for an answer. */
   readonly pending: number;
-  /** Tells the connector why, and ends the session. Everything that waits fails at once. */
-  refuse(code: ErrorCode, detail?: string): void;
+  /**
+   * Tells the connector why, and ends the session. Everything that waits fails at once.
+   * @param spread of a relay that drains: the milliseconds over which its connectors are to come back
+   */
+  refuse(code: ErrorCode, spread?: number): void;
 }
 
 export interface RequestingChannelOptions {
@@ -55,6 +58,8 @@ export interface ChannelEnd {
   /** The code that the relay gave with `refuse`, or the protocol error that was found; undefined when the line simply broke. */
   readonly code: ErrorCode | undefined;
   readonly detail: string;
+  /** The milliseconds over which a relay that drains wants its connectors back. */
+  readonly spread?: number | undefined;
 }
 
 export interface AnsweringContext {

@@ -65,8 +65,16 @@ export const Welcome = z.object({
 });
 export type Welcome = z.infer<typeof Welcome>;
 
-/** The relay will not have this connector, in the handshake or later; the socket closes after it. */
-export const Refuse = z.object({ t: z.literal('refuse'), code: z.string().max(100), detail: z.string().max(1000).optional() });
+/**
+ * The relay will not have this connector, in the handshake or later; the socket closes after it. A relay that drains says over how many
+ * milliseconds its connectors are to come back.
+ */
+export const Refuse = z.object({
+  t: z.literal('refuse'),
+  code: z.string().max(100),
+  detail: z.string().max(1000).optional(),
+  spread_ms: z.number().int().min(0).max(LIMITS.reconnect_cap.value).optional(),
+});
 export type Refuse = z.infer<typeof Refuse>;
 
 /** The authoritative full set of what is shared. */

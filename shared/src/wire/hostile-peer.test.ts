@@ -68,6 +68,7 @@ describe('a hostile peer', () => {
     ['a frame of the other direction', '{"t":"advertise","instances":[]}', 'protocol_unsupported'],
     ['a type that does not come first', '{"id":1,"t":"cancel"}', 'protocol_unsupported'],
     ['a handshake frame', JSON.stringify({ t: 'refuse' }), 'invalid_input'],
+    ['a wait of ten years', JSON.stringify({ t: 'refuse', code: 'draining', spread_ms: 315_360_000_000 }), 'invalid_input'],
     ['a binary frame', Buffer.from([0, 0, 0, 1, 2]), 'protocol_unsupported'],
     ['no JSON', 'hello', 'protocol_unsupported'],
   ])('a relay that sends %s loses its session', async (_, text, code) => {

@@ -191,8 +191,9 @@ class Requesting implements RequestingChannel {
     this.#transport.sendText(encodeFrame({ t: 'advertised', ...result }));
   }
 
-  refuse(code: ErrorCode, detail = ERRORS[code].title): void {
-    this.#transport.sendText(encodeFrame({ t: 'refuse', code, detail }));
+  refuse(code: ErrorCode, spread?: number): void {
+    const detail = ERRORS[code].title;
+    this.#transport.sendText(encodeFrame({ t: 'refuse', code, detail, ...(spread !== undefined && { spread_ms: spread }) }));
     this.#transport.close(CLOSE.refused, code);
     this.#finish(code, detail);
   }
