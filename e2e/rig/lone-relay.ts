@@ -16,8 +16,8 @@ export interface LoneRelay {
   readonly running: Running;
   /** Makes a planner's token that may do whatever the default allows. */
   plannerToken(): Promise<string>;
-  /** Ends it in good order, runs what is given, and starts it again at the same address. */
-  restart(meanwhile?: () => Promise<void>): Promise<void>;
+  /** Ends it, in good order or with kill -9, runs what is given, and starts it again at the same address. */
+  restart(meanwhile?: () => Promise<void>, end?: 'stop' | 'kill'): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -52,8 +52,8 @@ export const raiseRelay = async (
       return running;
     },
     plannerToken: async () => (await admin.call('create_planner_token', { name: 'planner' }, { idempotencyKey: randomUUID() })).secret,
-    async restart(meanwhile = async () => {}) {
-      await running.stop();
+    async restart(meanwhile = async () => {}, end = 'stop') {
+      await running[end]();
       await meanwhile();
       running = await start(new URL(url).port);
     },

@@ -1,7 +1,8 @@
 /**
  * Crowds of clients for the figures of the relay, as processes of their own. `ours FILE SEED` connects the members of a file with the
  * connector's real session. `server FILE` is the baseline: a bare websocket server that says and hears the messages of the handshake, of the
- * same size and form, and checks nothing; `bare URL FILE SEED` are its clients, which come back with the same patience.
+ * same size and form, and checks nothing; `bare URL FILE SEED` are its clients, which come back with the same pauses: those of a restart that
+ * was told, and those of a line that broke.
  * A client process tells over HTTP how many are connected.
  */
 import { randomUUID } from 'node:crypto';
@@ -40,6 +41,9 @@ const wordsOf = ({ identity, descriptors }: Member) => {
   };
 };
 
+/** The close code of a server that will be back (IANA). */
+const RESTARTS = 1012;
+
 const typeOf = (data: unknown): string => (JSON.parse((data as Buffer).toString()) as { t: string }).t;
 
 const server = (file: string, port: number): void => {
@@ -51,7 +55,10 @@ const server = (file: string, port: number): void => {
     socket.send(words.challenge);
   });
   http.listen(port, '127.0.0.1', () => ready({ url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}` }));
-  process.once('SIGTERM', () => process.exit(0));
+  process.once('SIGTERM', () => {
+    http.close(() => process.exit(0));
+    for (const socket of sockets.clients) socket.close(RESTARTS);
+  });
 };
 
 const bare = async (url: string, file: string, seed: number): Promise<Pick<Crowd, 'up'>> => {
@@ -72,8 +79,9 @@ const bare = async (url: string, file: string, seed: number): Promise<Pick<Crowd
         up.add(at);
         isUp();
       });
-      socket.on('close', () => {
-        const code = up.delete(at) ? 'draining' : 'relay_not_running';
+      socket.on('close', (end) => {
+        up.delete(at);
+        const code = end === RESTARTS ? 'draining' : 'relay_not_running';
         setTimeout(dial, pauseAfter({ code, spread }, backoff.next, random));
       });
     };

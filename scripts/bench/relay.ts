@@ -44,14 +44,14 @@ const crowd = (...args: string[]): Promise<Running> =>
 interface Side {
   connect(seed: number): Promise<Running>;
   memory(): Promise<NodeJS.MemoryUsage>;
-  restart(meanwhile: () => Promise<void>): Promise<void>;
+  restart(meanwhile: () => Promise<void>, end: 'stop' | 'kill'): Promise<void>;
   close(): Promise<void>;
 }
 
 const ourSide = (relay: LoneRelay, members: string): Side => ({
   connect: (seed) => crowd('ours', members, String(seed)),
   memory: () => memoryOf(relay.running.pid, join(relay.home, 'memory')),
-  restart: (meanwhile) => relay.restart(meanwhile),
+  restart: (meanwhile, end) => relay.restart(meanwhile, end),
   close: () => relay.close(),
 });
 
@@ -70,8 +70,8 @@ const bareSide = async (folder: string, members: string): Promise<Side> => {
   return {
     connect: (seed) => crowd('bare', url, members, String(seed)),
     memory: () => memoryOf(server.pid, file),
-    async restart(meanwhile) {
-      await server.kill();
+    async restart(meanwhile, end) {
+      await server[end]();
       await meanwhile();
       server = await start(new URL(url).port);
     },
@@ -98,11 +98,11 @@ const perConnection = async (side: Side, at: number): Promise<{ held: number; re
 };
 
 /** From the moment that the server is there again until every client is served again, in milliseconds. */
-const comingBack = async (side: Side, seed: number): Promise<number> => {
+const comingBack = async (side: Side, seed: number, end: 'stop' | 'kill'): Promise<number> => {
   const clients = await side.connect(seed);
   try {
     await untilUp(clients, CONNECTORS);
-    await side.restart(() => untilUp(clients, 0).then(() => {}));
+    await side.restart(() => untilUp(clients, 0).then(() => {}), end);
     const began = performance.now();
     await untilUp(clients, CONNECTORS);
     return performance.now() - began;
@@ -151,11 +151,14 @@ export const measureIdle = (note: (text: string) => void): Promise<Figure[]> =>
     ];
   });
 
-/** How long a restart of the relay keeps its connectors away. */
+/** How long a restart of the relay keeps its connectors away, and how long its death does, after which all come with their own patience. */
 export const measureReconnect = (note: (text: string) => void): Promise<Figure[]> =>
   withSides(note, async (ours, bare) => {
-    const pairs = await interleaved(RESTARTS, ours, bare, comingBack);
-    return [figureOf(`${CONNECTORS} connectors back after a restart of the relay`, 'ms', pairs, { atMost: 1.5 })];
+    const after = (end: 'stop' | 'kill') => interleaved(RESTARTS, ours, bare, (side, at) => comingBack(side, at, end));
+    return [
+      figureOf(`${CONNECTORS} connectors back after a restart of the relay`, 'ms', await after('stop'), { atMost: 1.5 }),
+      figureOf(`${CONNECTORS} connectors back after kill -9 of the relay`, 'ms', await after('kill'), undefined),
+    ];
   });
 
 /** One planner that waits for a step, again and again, until it is told to go. */
