@@ -186,6 +186,7 @@ describe('share', () => {
     await here.daemon.stop();
     await expect(ask()).rejects.toMatchObject({ code: 'daemon_not_running' });
     const elsewhere = await daemonDouble();
+    elsewhere.grants.set(here.instance, here.daemon.grants.get(here.instance)!);
     await writeFile(join(here.folder, 'daemon', 'endpoint.json'), JSON.stringify({ url: elsewhere.url, pid: 1, started_at: '' }));
     await ask();
     expect(elsewhere.seen).toHaveLength(1);

@@ -102,14 +102,18 @@ export const daemonDouble = async () => {
     return { grant, delegation: delegate(grant), connector_token: token };
   };
 
+  const tokenOf = (request: Seen): string => request.headers.authorization?.slice(7) ?? '';
+  const refuse = (response: ServerResponse) =>
+    json(response, { type: 'urn:fairlead:error:unauthenticated', title: 'No', status: 401, code: 'unauthenticated' }, 401);
+
   const admin = (request: Seen, response: ServerResponse): boolean => {
     const grantOf = /^\/api\/v1\/instances\/([^/]+)\/grants$/.exec(request.path)?.[1];
     const renewOf = /^\/api\/v1\/delegations\/([^/]+)$/.exec(request.path)?.[1];
-    const token = request.headers.authorization?.slice(7) ?? '';
+    const token = tokenOf(request);
     if (renewOf !== undefined) {
       const found = delegationOf(renewOf, token);
       if (found) json(response, found);
-      else json(response, { type: 'urn:fairlead:error:unauthenticated', title: 'No', status: 401, code: 'unauthenticated' }, 401);
+      else refuse(response);
       return true;
     }
     if (token !== operatorToken) return false;
@@ -128,7 +132,9 @@ export const daemonDouble = async () => {
       const body = (await readAll(incoming)).toString('utf8');
       const request = { method: incoming.method ?? '', path: incoming.url ?? '', headers: incoming.headers, body };
       seen.push(request);
-      if (!admin(request, response)) answer(request, response);
+      if (admin(request, response)) return;
+      if ([operatorToken, ...[...grants.values()].map(({ token }) => token)].includes(tokenOf(request))) answer(request, response);
+      else refuse(response);
     })();
   });
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));

@@ -1,5 +1,6 @@
 import { newResourceId } from '@fairlead/shared/contract/ids';
 import { FairleadError } from '@fairlead/shared/contract/errors';
+import { LIMITS } from '@fairlead/shared/contract/limits';
 import { systemClock } from '@fairlead/shared/kit/clock';
 import { afterEach, describe, expect, it } from 'vitest';
 import { askFor, textOf } from './relay-double.ts';
@@ -48,6 +49,33 @@ describe('what the connector serves', () => {
     expect(here.daemon.seen.at(-1)!.headers['idempotency-key']).toBe('k-1');
     expect(JSON.parse(here.daemon.seen.at(-1)!.body)).toEqual({ title: 'Tidy' });
     expect(await codeOf(channel.request(askFor('start_run', here.instance, input), write))).toBe('idempotency_key_required');
+  });
+
+  it('serves what is asked while the owner shares anew, under the new share', async () => {
+    const { channel } = await up();
+    const former = here.daemon.grants.get(here.instance)!;
+    const ask = (operation: string, input: Record<string, unknown> = {}) =>
+      codeOf(channel.request(askFor(operation, here.instance, { instance_id: here.instance, ...input }, { idempotency_key: 'k' }), write));
+    here.daemon.grants.delete(here.instance);
+    const asked = [ask('get_instance'), ask('start_run', { title: 'Tidy' })];
+    await until(() => here.daemon.seen.length === 2);
+    await here.share(here.instance, { operations: ['get_instance'] });
+    expect(await Promise.all(asked)).toEqual(['answered', 'grant_denied']);
+    expect(here.daemon.seen.map(({ headers }) => headers['authorization'])).toEqual(
+      [former, former, here.daemon.grants.get(here.instance)!].map(({ token }) => `Bearer ${token}`),
+    );
+  });
+
+  it('says that a share was withdrawn, after a moment the first time and then at once', async () => {
+    const { channel } = await up();
+    here.daemon.grants.delete(here.instance);
+    const timed = async () => {
+      const began = performance.now();
+      const code = await codeOf(channel.request(askFor('get_instance', here.instance, { instance_id: here.instance }), read));
+      return { code, waited: performance.now() - began >= LIMITS.share_replaced.value };
+    };
+    expect(await timed()).toEqual({ code: 'grant_expired', waited: true });
+    expect(await timed()).toEqual({ code: 'grant_expired', waited: false });
   });
 
   it("gives the daemon's own refusal back with its code and members", async () => {

@@ -29,18 +29,24 @@ export interface DaemonProxy {
   /**
    * Sends an admitted request to the daemon that serves the share.
    * @throws FairleadError the daemon's own refusal, `daemon_not_running`, or `outcome_unknown` for a write whose answer was lost; or why
-   *   it was given up
+   *   it was given up. ShareNotKnown where the daemon does not know the share
    */
   forward(request: Forwarded): Promise<DaemonAnswer>;
   close(): void;
+}
+
+/** The credential is the share: where the daemon does not know it any more, the owner has withdrawn it or shared anew. Nothing has happened. */
+export class ShareNotKnown extends FairleadError {
+  constructor() {
+    super('grant_expired', { detail: 'The daemon no longer accepts this share' });
+  }
 }
 
 const ACCEPT: Readonly<Record<Form, string>> = { json: 'application/json', bytes: '*/*', events: 'text/event-stream' };
 
 const refusalOf = ({ status, body }: DaemonAnswer): FairleadError => {
   if (!Buffer.isBuffer(body)) body.destroy();
-  // The credential is the share: where the daemon no longer knows it, the owner has withdrawn it.
-  if (status === 401) return new FairleadError('grant_expired', { detail: 'The daemon no longer accepts this share' });
+  if (status === 401) return new ShareNotKnown();
   try {
     const problem = Problem.parse(Buffer.isBuffer(body) ? JSON.parse(body.toString('utf8')) : undefined);
     return FairleadError.fromProblem(withoutMachine(problem));

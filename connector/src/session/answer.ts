@@ -7,9 +7,10 @@ import { EndingSource, type Ending } from '@fairlead/shared/wire/ending';
 import type { AnswerHandler, AnsweringContext, WireAnswer, WireRequest } from '@fairlead/shared/wire/exchange';
 import { admit } from '../core/admission.ts';
 import type { Allowlist } from '../core/allowlist.ts';
-import type { DaemonProxy } from '../proxy/daemon-proxy.ts';
+import { ShareNotKnown, type DaemonProxy } from '../proxy/daemon-proxy.ts';
 import type { DaemonAnswer } from '../proxy/exchange.ts';
 import type { JudgedShare } from '../share/judge.ts';
+import { createSuccession } from './succession.ts';
 
 export interface AnswerParts {
   readonly allowlist: Allowlist;
@@ -75,6 +76,7 @@ export interface Answering {
 /** Serves requests of the relay: decides in core, then hands on to the daemon. Everything that it throws may travel. */
 export const createAnswering = ({ allowlist, shares, proxy, clock, log }: AnswerParts): Answering => {
   const long = longOnes();
+  const isReplaced = createSuccession(shares, clock);
   const mark = randomBytes(6).toString('base64url');
   let served = 0;
   let draining = false;
@@ -90,9 +92,7 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
     return { until: source, done: clock.after(LIMITS.slow_deadline.value, () => source.end(new FairleadError('outcome_unknown'))) };
   };
 
-  const serve = async (request: WireRequest, context: AnsweringContext): Promise<WireAnswer> => {
-    if (draining) throw new FairleadError('draining');
-    const share = shares().get(request.instance_id);
+  const serveUnder = async (share: JudgedShare | undefined, request: WireRequest, context: AnsweringContext): Promise<WireAnswer> => {
     const asked = {
       operation: request.operation,
       instanceId: request.instance_id,
@@ -121,6 +121,18 @@ export const createAnswering = ({ allowlist, shares, proxy, clock, log }: Answer
       if (answer === undefined || Buffer.isBuffer(answer.body)) done();
     }
     return Buffer.isBuffer(answer.body) ? answer : { ...answer, body: finishing(answer.body, done) };
+  };
+
+  const serve = async (request: WireRequest, context: AnsweringContext): Promise<WireAnswer> => {
+    if (draining) throw new FairleadError('draining');
+    const share = shares().get(request.instance_id);
+    try {
+      return await serveUnder(share, request, context);
+    } catch (error) {
+      if (!(error instanceof ShareNotKnown) || !(await isReplaced(share!.record, context.until))) throw error;
+      // The new share may say less, so that everything is asked of it again.
+      return serveUnder(shares().get(request.instance_id), request, context);
+    }
   };
 
   const handle: AnswerHandler = async (request, context) => {

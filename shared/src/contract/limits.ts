@@ -30,6 +30,7 @@ export const LIMITS = {
   restart_pause: limit(1_000, 'ms', 'a relay that drains is started again as a rule, and nobody is there for a moment'),
   restart_pace: limit(1, 'ms', 'for each of its connectors, over which they come back after that: as fast as one slow core greets them'),
   session_lived: limit(30_000, 'ms', 'a session of this age resets the reconnect delay'),
+  share_replaced: limit(2_000, 'ms', 'a share that the daemon does not know may be in the middle of being shared anew'),
   request_deadline: limit(30_000, 'ms', 'a plain operation through all parts'),
   slow_deadline: limit(120_000, 'ms', 'operations that run git or validations before they answer'),
   stream_deadline: limit(3_600_000, 'ms', 'one download or event stream'),
