@@ -33,15 +33,9 @@ export type Attack = readonly [name: string, code: string, play: (session: LiveS
 
 const text = (name: string, code: string, of: () => string): Attack => [name, code, ({ transport }) => transport.sendText(of())];
 
-/** A stream that the daemon holds open, so that its number stays in use. */
-const heldStream = (session: LiveSession, id: number): void =>
-  session.transport.sendText(
-    encodeFrame({
-      t: 'request',
-      id,
-      ...askFor('list_events', stage.shared.id, { instance_id: stage.shared.id }, { accept: 'events', time_left_ms: 20_000 }),
-    } as never),
-  );
+/** Asks for a stream that the daemon holds open, so that its number stays in use. */
+const heldStream = () =>
+  askFor('list_events', stage.shared.id, { instance_id: stage.shared.id }, { accept: 'events', time_left_ms: 20_000 });
 
 export const ATTACKS: readonly Attack[] = [
   text('a frame of no known type', 'protocol_unsupported', () => '{"t":"shell","id":1,"command":"id"}'),
@@ -77,22 +71,20 @@ export const ATTACKS: readonly Attack[] = [
   [
     'one number for two requests',
     'protocol_unsupported',
-    (session) => {
-      heldStream(session, 901);
-      heldStream(session, 901);
+    ({ transport }) => {
+      const twice = encodeFrame({ t: 'request', id: 901, ...heldStream() } as never);
+      transport.sendText(twice);
+      transport.sendText(twice);
     },
   ],
   [
     'credit for a stream that holds as much already',
     'protocol_unsupported',
-    (session) => {
-      heldStream(session, 902);
-      // The stream exists once the daemon has answered its head; credit beyond the window is then more than there can be.
-      const give = (left: number) => {
-        session.transport.sendText(`{"t":"credit","id":902,"bytes":${LIMITS.wire_credit.value}}`);
-        if (left > 0) setTimeout(give, 20, left - 1);
-      };
-      give(900);
+    ({ channel, transport }) => {
+      // The first request of this line; once it is answered, its stream is there.
+      void channel
+        .request(heldStream(), { effect: 'read' })
+        .then(() => transport.sendText(`{"t":"credit","id":1,"bytes":${LIMITS.wire_credit.value}}`));
     },
   ],
 ];
